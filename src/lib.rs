@@ -1,0 +1,1 @@
+//! Marketing SMS over China's 106 ports, lawful by construction.
