@@ -1,0 +1,6 @@
+//! stub
+/// stub
+#[derive(Debug)]
+pub struct Clearance {
+    pub(crate) _p: (),
+}

@@ -1,0 +1,251 @@
+//! Platforms and carriers behind one trait.
+//!
+//! A provider speaks one API's bytes. It cannot ask whether it may send; it can only hold the
+//! [`Request`] that says so.
+
+use crate::clock::Timestamp;
+use crate::id::Reference;
+pub use crate::inbound::{Callback, HttpCall, InboundError};
+use crate::phone::Phone;
+pub use crate::ticket::{Request, Ticket};
+use std::time::Duration;
+
+/// A platform or carrier account that can take marketing messages.
+///
+/// # Contract
+/// - `submit` makes at most one call to the platform per request, starts no byte after [`Request::time_left`] is zero,
+///   never retries, never follows a redirect, and never panics on what comes back.
+/// - Every ticket gets a verdict. [`Outcome::Unsent`] and [`Outcome::Rejected`] are claims with positive evidence;
+///   anything else is [`Outcome::Unknown`].
+/// - `lookup` has no side effect at the platform and respects the profile's budget.
+/// - `inbound` is pure and constant-time in secrets.
+///
+/// # Guarantee
+/// Every ticket stands for a person with a live opt-in for this shop and purpose, recorded as begun before this call.
+#[async_trait::async_trait]
+pub trait Provider: std::fmt::Debug + Send + Sync {
+    /// What this platform can carry and what it limits.
+    fn profile(&self) -> &Profile;
+
+    /// Sends one request and says what became of each ticket.
+    async fn submit(&self, request: Request<'_>) -> Answer;
+
+    /// Asks the platform about submissions whose outcome is unknown; one finding per question, in order.
+    async fn lookup(&self, asked: &[Asked<'_>]) -> Vec<Found>;
+
+    /// Reads a callback of this platform.
+    ///
+    /// # Errors
+    /// [`InboundError`]; nothing has changed then.
+    fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError>;
+}
+
+/// Who writes a part of the text.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Writer {
+    /// We do, in the text that is sent.
+    Caller,
+    /// The platform does, around what is sent.
+    Platform,
+    /// It stands in the filed template.
+    Template,
+}
+
+/// What a platform is told.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Form {
+    /// The text itself.
+    FreeText,
+    /// The code of a filed template, and parameters.
+    Template,
+}
+
+/// How sure we are of an adapter's documents.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Documented {
+    /// Vendor pages and an official SDK agree.
+    High,
+    /// Parts are inferred; the adapter's page says which.
+    Medium,
+}
+
+/// Whether and how unknown outcomes can be asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lookup {
+    /// The platform cannot be asked; unknown stays for a person to resolve.
+    None,
+    /// By number, one question per call.
+    ByNumber {
+        /// At most so many calls a second.
+        per_second: u16,
+        /// Not found proves absence this long after the begin; `None` when the documents do not say so.
+        absence_is_proof_after: Option<Duration>,
+    },
+}
+
+/// What a platform can carry and what it limits. Limits intersect the policy; the strictest wins.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Stable lower-case name, such as `aliyun`.
+    pub name: &'static str,
+    /// Free text or filed template.
+    pub form: Form,
+    /// Numbers per call when all get the same text.
+    pub same_text_max: u16,
+    /// Numbers per call when each has its own text or parameters; 0 when it cannot.
+    pub personal_max: u16,
+    /// Who writes the signature.
+    pub signature: Writer,
+    /// Who writes the unsubscribe words.
+    pub words: Writer,
+    /// The platform's marketing hours, `(start, end)` in minutes after midnight Asia/Shanghai, half-open; a provider
+    /// rule, not law.
+    pub window: Option<(u16, u16)>,
+    /// The platform's caps per number: at most `.0` in `.1` days; a provider rule, not law.
+    pub caps: &'static [(u16, u16)],
+    /// Whether a request is taken or refused as a whole, by its documents. Only then may one code for many be split,
+    /// and one hit of a lookup settle all.
+    pub all_or_nothing: bool,
+    /// How unknown outcomes are asked for.
+    pub lookup: Lookup,
+    /// An accepted row without a report after this long ends as `no_report`.
+    pub report_due: Duration,
+    /// Calls per second that the documents allow.
+    pub calls_per_second: u32,
+    /// How sure we are.
+    pub documented: Documented,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// One per ticket, by position.
+    pub verdicts: Verdicts,
+    /// When the first byte of the body left; `None` when none did or the transport cannot tell.
+    pub first_byte: Option<Timestamp>,
+}
+
+/// Verdicts by position; platforms mostly answer once for all.
+#[derive(Clone, Debug)]
+pub enum Verdicts {
+    /// One verdict that holds for every ticket.
+    Same(Verdict),
+    /// A verdict per ticket; a missing one is unknown, a superfluous one is dropped.
+    Each(Vec<Verdict>),
+}
+
+impl Verdicts {
+    /// The verdict of the ticket at `i`; unknown where the answer does not name it.
+    pub fn get(&self, i: usize) -> Verdict {
+        match self {
+            Self::Same(v) => v.clone(),
+            Self::Each(v) => v.get(i).cloned().unwrap_or_else(|| Verdict::unknown("not_named")),
+        }
+    }
+}
+
+/// What the platform's answer proves about one ticket.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Verdict {
+    /// What happened.
+    pub outcome: Outcome,
+    /// What else follows.
+    pub consequence: Consequence,
+    /// The platform's own code, or ours for transport outcomes (`timeout`, `reset`, …). Never shown bare to a person.
+    pub code: String,
+    /// The platform's message id, when accepted.
+    pub id: Option<String>,
+}
+
+/// What happened to one ticket.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Outcome {
+    /// The platform took it and gave an id.
+    Accepted,
+    /// A refusal before acceptance, by a code on the adapter's list.
+    Rejected(Blame),
+    /// Nobody knows. Never sent again.
+    Unknown,
+    /// No byte left, or the platform's rate said "later" before taking it. Goes back to planned.
+    Unsent,
+}
+
+/// Whose fault a rejection is.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Blame {
+    /// Credentials, balance, template or signature: the rows go back and may move to another account.
+    Account,
+    /// The text: ends here, never moves.
+    Content,
+    /// The person (blacklist, unsubscribed, per-number limit, dead number): ends here, never moves.
+    Person,
+}
+
+/// What follows from a verdict beside the row's own state.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Consequence {
+    /// The account is held until a person lifts it.
+    Hold,
+    /// Nothing else.
+    #[default]
+    None,
+    /// The account rests this long.
+    Rest(Duration),
+    /// The person refused this owner: a stop for the owner.
+    StopOwner,
+    /// A carrier, regulator or platform-wide list: a stop for everyone.
+    StopEveryone,
+    /// The number is dead: suspended until a newer consent.
+    SuspendNumber,
+}
+
+impl Verdict {
+    /// Taken, with the platform's id.
+    pub fn accepted(id: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Accepted, consequence: Consequence::None, code: String::new(), id: Some(id.into()) }
+    }
+
+    /// Refused before acceptance.
+    pub fn rejected(blame: Blame, consequence: Consequence, code: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Rejected(blame), consequence, code: code.into(), id: None }
+    }
+
+    /// In doubt.
+    pub fn unknown(code: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Unknown, consequence: Consequence::None, code: code.into(), id: None }
+    }
+
+    /// Proven not sent.
+    pub fn unsent(code: impl Into<String>, consequence: Consequence) -> Self {
+        Self { outcome: Outcome::Unsent, consequence, code: code.into(), id: None }
+    }
+}
+
+/// A question about one submission whose outcome is unknown.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// Whose number.
+    pub phone: Phone,
+    /// Our reference of the request.
+    pub reference: Reference,
+    /// The platform's id, if one was given.
+    pub provider_id: Option<&'a str>,
+    /// When the request was begun.
+    pub begun_at: Timestamp,
+    /// The text as seen, to tell our message from others; `None` when no longer known.
+    pub text: Option<&'a str>,
+}
+
+/// What a lookup found.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Found {
+    /// The platform has it, under this id.
+    Accepted {
+        /// The platform's id.
+        id: String,
+    },
+    /// The platform does not have it. Proof only after the profile's time.
+    Absent,
+    /// The platform did not answer, or not clearly.
+    Unclear,
+}
