@@ -1,1 +1,4 @@
 //! Marketing SMS over China's 106 ports, lawful by construction.
+
+pub mod cap;
+pub mod window;
