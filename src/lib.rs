@@ -1,4 +1,5 @@
 //! Marketing SMS over China's 106 ports, lawful by construction.
 
 pub mod cap;
+pub mod delivery;
 pub mod window;
