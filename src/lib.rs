@@ -2,4 +2,5 @@
 
 pub mod cap;
 pub mod delivery;
+pub mod policy;
 pub mod window;

@@ -1,0 +1,3 @@
+//! What the sender is held to: law, provider rules and the shop's own limits.
+
+pub mod law;
