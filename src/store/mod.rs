@@ -750,6 +750,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Writes a small setting of the store.
     async fn put_setting(&self, name: &'static str, value: String) -> Result<()>;
 
+    /// Keeps the text of a notice once, by its SHA-256.
+    async fn put_notice(&self, hash: [u8; 32], version: String, text: String) -> Result<()>;
+
+    /// Reads a notice: version and text.
+    async fn notice(&self, hash: [u8; 32]) -> Result<Option<(String, String)>>;
+
     /// Records changes, each in its order, all in one transaction; one answer per change.
     async fn change(&self, lane: Lane, changes: Vec<Change>) -> Result<Vec<Changed>>;
 
