@@ -54,6 +54,14 @@ pub enum WindowError {
 }
 
 impl Window {
+    /// Builds from minutes after midnight, `0 <= start < end <= 1440`.
+    ///
+    /// # Errors
+    /// [`WindowError`] when they are not in that order.
+    pub fn from_minutes(start: u16, end: u16) -> Result<Self, WindowError> {
+        Self::new(&format!("{:02}:{:02}", start / 60, start % 60), &format!("{:02}:{:02}", end / 60, end % 60))
+    }
+
     /// Makes a window from two times of day, `HH:MM` each.
     ///
     /// # Errors

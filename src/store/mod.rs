@@ -237,6 +237,16 @@ impl fmt::Debug for Change {
     }
 }
 
+/// Eight bytes of SHA-256 over (source, event id): the key of an event among those of one person.
+pub fn event_key(source: &str, event_id: &str) -> u64 {
+    use sha2::Digest;
+    let mut hash = sha2::Sha256::new();
+    hash.update(source.as_bytes());
+    hash.update([0]);
+    hash.update(event_id.as_bytes());
+    hash.finalize().iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b))
+}
+
 /// What became of a change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Changed {

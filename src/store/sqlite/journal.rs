@@ -76,6 +76,12 @@ pub(super) fn fate(db: &Path, worker: i64, its_boot: &str) -> Fate {
     Fate::Dead(bytes.chunks_exact(16).filter_map(|c| c.try_into().ok()).collect())
 }
 
+/// What this worker itself wrote.
+pub(super) fn entries(db: &Path, worker: i64) -> HashSet<[u8; 16]> {
+    let bytes = std::fs::read(file_of(db, worker)).unwrap_or_default();
+    bytes.chunks_exact(16).filter_map(|c| c.try_into().ok()).collect()
+}
+
 pub(super) fn remove(db: &Path, worker: i64) {
     let _ = std::fs::remove_file(file_of(db, worker));
 }

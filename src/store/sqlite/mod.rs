@@ -12,8 +12,8 @@ mod settle;
 mod threads;
 
 use self::threads::Threads;
-use super::{Lane, Result, StoreError};
-use crate::clock::{Clock, SystemClock, Timestamp};
+use super::*;
+use crate::clock::SystemClock;
 use crate::keyring::Keyring;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashSet;
@@ -289,3 +289,202 @@ impl fmt::Display for Reduced {
 }
 
 impl std::error::Error for Reduced {}
+
+#[async_trait::async_trait]
+impl super::Store for SqliteStore {
+    fn keyring(&self) -> &Arc<Keyring> {
+        &self.keyring
+    }
+
+    fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    fn journal(&self, reference: Reference) -> Result<()> {
+        self.journal.append(&reference.0)
+    }
+
+    fn forget(&self, reference: Reference) {
+        self.undrive(&reference.0);
+    }
+
+    async fn put_shop(&self, id: &ShopId, owner: &OwnerId, settings: String) -> Result<ShopRow> {
+        self.put_shop_(id, owner, settings).await
+    }
+
+    async fn shop(&self, id: &ShopId) -> Result<Option<ShopRow>> {
+        self.shop_(id).await
+    }
+
+    async fn shop_by_key(&self, key: ShopKey) -> Result<Option<ShopRow>> {
+        self.shop_by_key_(key).await
+    }
+
+    async fn shops(&self) -> Result<Vec<ShopRow>> {
+        self.shops_().await
+    }
+
+    async fn merge_owners(&self, from: &OwnerId, into: &OwnerId) -> Result<()> {
+        self.merge_owners_(from, into).await
+    }
+
+    async fn put_account(&self, id: &AccountId, settings: String, pace: u32) -> Result<AccountRow> {
+        self.put_account_(id, settings, pace).await
+    }
+
+    async fn account(&self, id: &AccountId) -> Result<Option<AccountRow>> {
+        self.account_(id).await
+    }
+
+    async fn set_hold(&self, on: Subject, reason: Option<String>) -> Result<()> {
+        self.set_hold_(on, reason).await
+    }
+
+    async fn setting(&self, name: &'static str) -> Result<Option<String>> {
+        self.setting_(name).await
+    }
+
+    async fn put_setting(&self, name: &'static str, value: String) -> Result<()> {
+        self.put_setting_(name, value).await
+    }
+
+    async fn change(&self, lane: Lane, changes: Vec<Change>) -> Result<Vec<Changed>> {
+        self.change_(lane, changes).await
+    }
+
+    async fn person(&self, rid: Rid, shops: Vec<ShopKey>) -> Result<Option<Loaded>> {
+        self.person_(rid, shops).await
+    }
+
+    async fn events(&self, rid: Rid) -> Result<Vec<EventRow>> {
+        self.events_(rid).await
+    }
+
+    async fn events_of(&self, kind: &'static str, after: i64, limit: usize) -> Result<Vec<EventRow>> {
+        self.events_of_(kind, after, limit).await
+    }
+
+    async fn stopped_after(&self, after: Option<Rid>, limit: usize) -> Result<Vec<(Rid, Person)>> {
+        self.stopped_after_(after, limit).await
+    }
+
+    async fn rebuild(&self) -> Result<u64> {
+        self.rebuild_().await
+    }
+
+    async fn sends_of(&self, rid: Rid) -> Result<Vec<(OwnerKey, Timestamp)>> {
+        self.sends_of_(rid).await
+    }
+
+    async fn open_campaign(&self, shop: ShopKey, name: &CampaignName, spec: Vec<u8>) -> Result<CampaignRow> {
+        self.open_campaign_(shop, name, spec).await
+    }
+
+    async fn campaign(&self, shop: ShopKey, name: &CampaignName) -> Result<Option<CampaignRow>> {
+        self.campaign_(shop, name).await
+    }
+
+    async fn campaign_by_key(&self, key: CampaignKey) -> Result<Option<CampaignRow>> {
+        self.campaign_by_key_(key).await
+    }
+
+    async fn plan(&self, campaign: CampaignKey, rows: Vec<PlanRow>, refused: Vec<RefusedEntry>) -> Result<()> {
+        self.plan_(campaign, rows, refused).await
+    }
+
+    async fn set_phase(&self, campaign: CampaignKey, phase: Phase) -> Result<Phase> {
+        self.set_phase_(campaign, phase).await
+    }
+
+    async fn scan(&self, campaign: CampaignKey, after: Option<Rid>, limit: usize, facts_of: Option<ShopKey>) -> Result<Vec<ScanRow>> {
+        self.scan_(campaign, after, limit, facts_of).await
+    }
+
+    async fn refused_entries(&self, campaign: CampaignKey, after: Option<u64>, limit: usize) -> Result<Vec<RefusedEntry>> {
+        self.refused_entries_(campaign, after, limit).await
+    }
+
+    async fn tally(&self, campaign: CampaignKey) -> Result<Vec<Tally>> {
+        self.tally_(campaign).await
+    }
+
+    async fn tally_entries(&self, campaign: CampaignKey) -> Result<Vec<(Code, u64)>> {
+        self.tally_entries_(campaign).await
+    }
+
+    async fn claim(&self, campaign: CampaignKey, most: usize) -> Result<Vec<Lease>> {
+        self.claim_(campaign, most).await
+    }
+
+    async fn beat(&self, leases: Vec<Lease>) -> Result<Vec<Lease>> {
+        self.beat_(leases).await
+    }
+
+    async fn release(&self, leases: Vec<Lease>) -> Result<()> {
+        self.release_(leases).await
+    }
+
+    async fn begin(&self, ask: BeginAsk) -> Result<Begun> {
+        self.begin_(ask).await
+    }
+
+    async fn settle(&self, done: Vec<Settlement>) -> Result<Settled> {
+        self.settle_(done).await
+    }
+
+    async fn recover(&self) -> Result<Recovered> {
+        self.recover_().await
+    }
+
+    async fn planned(&self, campaign: CampaignKey) -> Result<(u64, Option<Timestamp>)> {
+        self.planned_(campaign).await
+    }
+
+    async fn open_requests(&self, campaign: CampaignKey) -> Result<u64> {
+        self.open_requests_(campaign).await
+    }
+
+    async fn open_for(&self, rid: Rid, owners: Vec<OwnerKey>) -> Result<bool> {
+        self.open_for_(rid, owners).await
+    }
+
+    async fn expire(&self, campaign: CampaignKey, code: Code) -> Result<u64> {
+        self.expire_(campaign, code).await
+    }
+
+    async fn close_unreported(&self, now: Timestamp) -> Result<u64> {
+        self.close_unreported_(now).await
+    }
+
+    async fn unknown_due(&self, campaign: CampaignKey, limit: usize) -> Result<Vec<UnknownRequest>> {
+        self.unknown_due_(campaign, limit).await
+    }
+
+    async fn resolve(&self, request: i64, rid: Option<Rid>, to: Resolution) -> Result<u64> {
+        self.resolve_(request, rid, to).await
+    }
+
+    async fn report(&self, ask: ReportAsk) -> Result<Joined> {
+        self.report_(ask).await
+    }
+
+    async fn find(&self, rid: Rid, from: Timestamp, to: Timestamp) -> Result<Vec<(CampaignRow, ScanRow)>> {
+        self.find_(rid, from, to).await
+    }
+
+    async fn senders(&self, rid: Rid, account: Option<AccountId>, from: Timestamp) -> Result<Vec<OwnerKey>> {
+        self.senders_(rid, account, from).await
+    }
+
+    async fn retain(&self, messages_before: Timestamp) -> Result<u64> {
+        self.retain_(messages_before).await
+    }
+
+    async fn destroy(&self, rid: Rid, shops: Vec<ShopKey>, before: Timestamp) -> Result<u64> {
+        self.destroy_(rid, shops, before).await
+    }
+
+    async fn request_state(&self, reference: Reference) -> Result<Option<RequestState>> {
+        self.request_state_(reference).await
+    }
+}

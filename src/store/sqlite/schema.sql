@@ -33,10 +33,13 @@ CREATE TABLE request (id INTEGER PRIMARY KEY, reference BLOB NOT NULL UNIQUE, ca
     account INTEGER NOT NULL, worker INTEGER NOT NULL, epoch INTEGER NOT NULL, state INTEGER NOT NULL,
     n INTEGER NOT NULL, begun INTEGER NOT NULL, deadline INTEGER NOT NULL, first_byte INTEGER, settled INTEGER,
     code TEXT, provider_id TEXT, price INTEGER NOT NULL, variant INTEGER NOT NULL, rendition BLOB NOT NULL,
-    policy BLOB NOT NULL, asked INTEGER NOT NULL DEFAULT 0, ask_at INTEGER, report_due INTEGER);
+    policy BLOB NOT NULL, asked INTEGER NOT NULL DEFAULT 0, ask_at INTEGER, report_due INTEGER,
+    -- The people of a request in doubt, 16 bytes each, in the order of the call.
+    rids BLOB);
 CREATE INDEX request_provider_id ON request (account, provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX request_open ON request (worker) WHERE state = 0;
-CREATE INDEX request_unknown ON request (campaign, ask_at) WHERE state IN (2, 4) AND ask_at IS NOT NULL;
+CREATE INDEX request_unknown ON request (campaign, ask_at) WHERE ask_at IS NOT NULL;
+CREATE INDEX request_report_due ON request (report_due) WHERE state = 1;
 CREATE TABLE handle (account INTEGER NOT NULL, provider_id TEXT NOT NULL, request INTEGER NOT NULL, rid BLOB NOT NULL,
     PRIMARY KEY (account, provider_id, rid)) WITHOUT ROWID;
 -- Reports that came before the answer of their request.
