@@ -1,1 +1,5 @@
 //! Marketing SMS over China's 106 ports, lawful by construction.
+
+pub mod message;
+pub mod phone;
+pub mod text;
