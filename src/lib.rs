@@ -1,5 +1,6 @@
 //! Marketing SMS over China's 106 ports, lawful by construction.
 
+pub mod campaign;
 pub mod clock;
 pub mod consent;
 pub mod gate;
@@ -7,6 +8,7 @@ pub mod id;
 pub mod inbound;
 pub mod keyring;
 pub mod message;
+pub mod money;
 pub mod phone;
 pub mod provider;
 pub mod secret;
