@@ -149,6 +149,10 @@ pub trait Clock: fmt::Debug + Send + Sync {
     fn sleep(&self, for_: Duration) -> Sleep;
     /// Fills `out` with random bytes.
     fn fill(&self, out: &mut [u8]);
+    /// Whether the wall clock may be set back on purpose; only a test's may, and is then exempt from the clock mark.
+    fn may_step_back(&self) -> bool {
+        false
+    }
 }
 
 /// The machine's clock, the operating system's random source, tokio's timer.

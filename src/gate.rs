@@ -218,7 +218,9 @@ impl<'a> View<'a> {
     }
 
     fn promise_exceeded(&self) -> bool {
-        self.grant.is_some_and(|g| self.owner_exceeds(Cap { max: g.promise.max, days: g.promise.days }))
+        // A promise that cannot be read as a cap promises nothing that a send could keep.
+        let kept = |g: &Grant| Cap::new(g.promise.max, g.promise.days).is_ok_and(|c| !self.owner_exceeds(c));
+        self.grant.is_some_and(|g| !kept(g))
     }
 
     fn owner_exceeds(&self, cap: Cap) -> bool {

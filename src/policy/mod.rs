@@ -31,8 +31,8 @@ impl Policy {
     pub fn china_default() -> Self {
         Self {
             window: Window::new("09:00", "20:00").expect("a valid window"),
-            caps: vec![Cap { max: 1, days: 1 }, Cap { max: 2, days: 7 }, Cap { max: 4, days: 30 }],
-            pressure: vec![Cap { max: 2, days: 1 }],
+            caps: vec![cap(1, 1), cap(2, 7), cap(4, 30)],
+            pressure: vec![cap(2, 1)],
             max_consent_days: 365,
             soft_failures: (3, 30),
         }
@@ -42,8 +42,8 @@ impl Policy {
     pub fn china_strict() -> Self {
         Self {
             window: Window::new("10:00", "19:00").expect("a valid window"),
-            caps: vec![Cap { max: 1, days: 7 }, Cap { max: 2, days: 30 }],
-            pressure: vec![Cap { max: 1, days: 1 }],
+            caps: vec![cap(1, 7), cap(2, 30)],
+            pressure: vec![cap(1, 1)],
             max_consent_days: 182,
             soft_failures: (2, 60),
         }
@@ -53,8 +53,8 @@ impl Policy {
     pub fn intersect(&self, other: &Self) -> Option<Self> {
         let join = |a: &[Cap], b: &[Cap]| {
             let mut all: Vec<Cap> = a.iter().chain(b).copied().collect();
-            all.sort_by_key(|c| (c.days, c.max));
-            all.dedup_by_key(|c| c.days);
+            all.sort_by_key(|c| (c.days(), c.max()));
+            all.dedup_by_key(|c| c.days());
             all
         };
         Some(Self {
@@ -75,19 +75,23 @@ impl Policy {
             Some((start, end)) => self.window.intersect(&Window::from_minutes(start, end).ok()?)?,
             None => self.window,
         };
-        let caps = profile.caps.iter().map(|(max, days)| Cap { max: *max, days: *days }).collect();
+        let caps = profile.caps.iter().filter_map(|(max, days)| Cap::new(*max, *days).ok()).collect();
         self.intersect(&Self { window, caps, pressure: Vec::new(), ..self.clone() })
     }
 
     /// The longest period that a cap of this policy looks back, in days.
     pub(crate) fn horizon(&self) -> u16 {
-        self.caps.iter().chain(&self.pressure).map(|c| c.days).max().unwrap_or(0)
+        self.caps.iter().chain(&self.pressure).map(|c| c.days()).max().unwrap_or(0)
     }
 
     /// SHA-256 of the policy's canonical JSON: each begun row names the policy that cleared it.
     pub fn hash(&self) -> [u8; 32] {
         Sha256::digest(serde_json::to_vec(self).expect("a policy serialises")).into()
     }
+}
+
+fn cap(max: u16, days: u16) -> Cap {
+    Cap::new(max, days).expect("a preset's cap is valid")
 }
 
 impl Default for Policy {

@@ -237,6 +237,16 @@ impl fmt::Debug for Change {
     }
 }
 
+/// Eight bytes of SHA-256 over (source, event id): the key of an event among those of one person.
+pub fn event_key(source: &str, event_id: &str) -> u64 {
+    use sha2::Digest;
+    let mut hash = sha2::Sha256::new();
+    hash.update(source.as_bytes());
+    hash.update([0]);
+    hash.update(event_id.as_bytes());
+    hash.finalize().iter().take(8).fold(0, |n, b| n << 8 | u64::from(*b))
+}
+
 /// What became of a change.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Changed {
@@ -749,6 +759,12 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Writes a small setting of the store.
     async fn put_setting(&self, name: &'static str, value: String) -> Result<()>;
+
+    /// Keeps the text of a notice once, by its SHA-256.
+    async fn put_notice(&self, hash: [u8; 32], version: String, text: String) -> Result<()>;
+
+    /// Reads a notice: version and text.
+    async fn notice(&self, hash: [u8; 32]) -> Result<Option<(String, String)>>;
 
     /// Records changes, each in its order, all in one transaction; one answer per change.
     async fn change(&self, lane: Lane, changes: Vec<Change>) -> Result<Vec<Changed>>;

@@ -1,0 +1,364 @@
+//! Leases and begin: the one transaction after which a send may leave.
+
+use super::people::{corrupt, facts, joined_facts, nobody, store_person};
+use super::{SqliteStore, Tx, all, error};
+use crate::clock::Timestamp;
+use crate::facts::Person;
+use crate::gate::{Clearance, Decision};
+use crate::id::Rid;
+use crate::policy::law::Code;
+use crate::store::{
+    BeginAsk, Begun, BegunRequest, BegunRow, BegunRows, CampaignKey, Lane, Lease, Result, StoreError,
+};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a lease stands without a beat.
+const LEASE: Duration = Duration::from_secs(15);
+
+/// Unknown outcomes in a row after which an account is left alone for a while.
+pub(super) const BREAKER: i64 = 3;
+
+impl SqliteStore {
+    pub(super) async fn claim_(&self, campaign: CampaignKey, most: usize) -> Result<Vec<Lease>> {
+        self.write(Lane::Normal, 10, move |tx| {
+            let shards: Option<u16> =
+                tx.one("SELECT shards FROM campaign WHERE id = ?1", [campaign.0], |r| r.get(0))?;
+            let shards = shards.ok_or(StoreError::Unknown { what: "campaign" })?;
+            let held = all(
+                tx.conn,
+                "SELECT shard, epoch, worker, expires FROM lease WHERE campaign = ?1",
+                [campaign.0],
+                |r| Ok((r.get::<_, u16>(0)?, (r.get::<_, i64>(1)?, r.get::<_, i64>(2)?, r.get::<_, i64>(3)?))),
+            )?;
+            let held: BTreeMap<_, _> = held.into_iter().collect();
+            let mut taken = Vec::new();
+            for shard in 0..shards {
+                if taken.len() == most {
+                    break;
+                }
+                let epoch = match held.get(&shard) {
+                    Some((_, worker, expires)) if *worker != 0 && *expires > tx.now.millis() => continue,
+                    Some((epoch, ..)) => epoch + 1,
+                    None => 1,
+                };
+                tx.run(
+                    "INSERT INTO lease VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT DO UPDATE SET epoch = ?3, worker = ?4, expires = ?5",
+                    (campaign.0, shard, epoch, tx.worker, tx.now.plus(LEASE).millis()),
+                )?;
+                taken.push(Lease { campaign, shard, shards, epoch });
+            }
+            Ok(taken)
+        })
+        .await
+    }
+
+    pub(super) async fn beat_(&self, leases: Vec<Lease>) -> Result<Vec<Lease>> {
+        self.write(Lane::Normal, 10, move |tx| {
+            let mut kept = Vec::new();
+            for lease in leases {
+                if beat(tx, &lease)? {
+                    kept.push(lease);
+                }
+            }
+            Ok(kept)
+        })
+        .await
+    }
+
+    pub(super) async fn release_(&self, leases: Vec<Lease>) -> Result<()> {
+        self.write(Lane::Normal, 10, move |tx| {
+            for l in &leases {
+                tx.run(
+                    "UPDATE lease SET worker = 0 WHERE campaign = ?1 AND shard = ?2 AND epoch = ?3 AND worker = ?4",
+                    (l.campaign.0, l.shard, l.epoch, tx.worker),
+                )?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn begin_(&self, ask: BeginAsk) -> Result<Begun> {
+        let references: Vec<[u8; 16]> = ask.references.iter().map(|r| r.0).collect();
+        // Driven before the rows exist: a recovery in between must not take them for abandoned.
+        references.iter().for_each(|r| self.drive(r));
+        let guard = Undrive { store: self, references };
+        let begun = self.write(Lane::Normal, ask.limit, move |tx| begin(tx, ask)).await?;
+        if let Begun::Rows(rows) = &begun {
+            guard.keep(rows.requests.iter().map(|r| r.reference.0).collect());
+        }
+        Ok(begun)
+    }
+}
+
+/// References that were not used, or whose begin failed or was dropped, are driven by nobody.
+struct Undrive<'a> {
+    store: &'a SqliteStore,
+    references: Vec<[u8; 16]>,
+}
+
+impl Undrive<'_> {
+    fn keep(mut self, used: std::collections::HashSet<[u8; 16]>) {
+        self.references.retain(|r| !used.contains(r));
+    }
+}
+
+impl Drop for Undrive<'_> {
+    fn drop(&mut self) {
+        self.references.iter().for_each(|r| self.store.undrive(r));
+    }
+}
+
+fn beat(tx: &Tx<'_>, l: &Lease) -> Result<bool> {
+    let n = tx.run(
+        "UPDATE lease SET expires = ?5 WHERE campaign = ?1 AND shard = ?2 AND epoch = ?3 AND worker = ?4",
+        (l.campaign.0, l.shard, l.epoch, tx.worker, tx.now.plus(LEASE).millis()),
+    )?;
+    Ok(n == 1)
+}
+
+struct Account {
+    id: i64,
+    pace: u32,
+    tat: i64,
+    unknown_run: i64,
+}
+
+/// Everything that may forbid a begin besides the persons themselves.
+fn allowed(tx: &Tx<'_>, ask: &BeginAsk) -> Result<std::result::Result<(Account, u64), Begun>> {
+    let held = |on: &'static str, reason: Option<String>| reason.map(|reason| Begun::Held { on, reason });
+    let store: Option<Option<String>> = tx.one("SELECT value FROM meta WHERE name = 'hold'", [], |r| r.get(0))?;
+    if let Some(begun) = held("store", store.flatten()) {
+        return Ok(Err(begun));
+    }
+    let sql = "SELECT c.phase, c.hold, s.hold, c.spent FROM campaign c JOIN shop s ON s.id = c.shop WHERE c.id = ?1";
+    let row = tx.one(sql, [ask.lease.campaign.0], |r| {
+        Ok((r.get::<_, u8>(0)?, r.get(1)?, r.get(2)?, r.get::<_, i64>(3)?))
+    })?;
+    let (phase, campaign, shop, spent) = row.ok_or(StoreError::Unknown { what: "campaign" })?;
+    let not_ready = (phase != 1).then(|| if phase == 2 { "paused" } else { "cancelled" }.to_owned());
+    if let Some(begun) = held("campaign", not_ready.or(campaign)).or(held("shop", shop)) {
+        return Ok(Err(begun));
+    }
+    // A hold on any owner that was merged into this one holds the whole group.
+    let owner: Option<Option<String>> = tx.one(
+        "WITH RECURSIVE down(id, hold) AS (SELECT id, hold FROM owner WHERE id = ?1
+           UNION SELECT o.id, o.hold FROM owner o JOIN down ON o.merged = down.id)
+         SELECT max(hold) FROM down",
+        [ask.owner.0],
+        |r| r.get(0),
+    )?;
+    if let Some(begun) = held("owner", owner.flatten()) {
+        return Ok(Err(begun));
+    }
+    let sql = "SELECT id, pace, tat, unknown_run, hold, rest_until FROM account WHERE name = ?1";
+    let account = tx.one(sql, [ask.account.as_str()], |r| {
+        let account = Account { id: r.get(0)?, pace: r.get(1)?, tat: r.get(2)?, unknown_run: r.get(3)? };
+        Ok((account, r.get::<_, Option<String>>(4)?, r.get::<_, i64>(5)?))
+    })?;
+    let (account, hold, rest) = account.ok_or(StoreError::Unknown { what: "account" })?;
+    if let Some(begun) = held("account", hold) {
+        return Ok(Err(begun));
+    }
+    if rest > tx.now.millis() {
+        return Ok(Err(Begun::Wait { until: Timestamp::from_millis(rest) }));
+    }
+    Ok(Ok((account, spent as u64)))
+}
+
+/// How many numbers the account's pace allows now: a bucket of one second, shared by all workers of the store.
+fn paced(account: &Account, now: Timestamp, limit: usize) -> std::result::Result<usize, Timestamp> {
+    if account.pace == 0 {
+        return Ok(limit);
+    }
+    let interval_us = 1_000_000 / i64::from(account.pace).max(1);
+    let now_us = now.millis() * 1_000;
+    let room_us = now_us + 1_000_000 - account.tat.max(now_us);
+    match room_us / interval_us.max(1) {
+        n if n < 1 => Err(Timestamp::from_millis(account.tat / 1_000 - 999)),
+        n => Ok(limit.min(n as usize)),
+    }
+}
+
+struct Row {
+    rid: Rid,
+    variant: u8,
+    parts: u8,
+    at_most: usize,
+    sealed: Vec<u8>,
+    clearance: Clearance,
+    person: Person,
+}
+
+fn begin(tx: &Tx<'_>, ask: BeginAsk) -> Result<Begun> {
+    if !beat(tx, &ask.lease)? {
+        return Err(StoreError::LostLease);
+    }
+    let (account, spent) = match allowed(tx, &ask)? {
+        Ok(found) => found,
+        Err(begun) => return Ok(begun),
+    };
+    let mut limit = match paced(&account, tx.now, ask.limit) {
+        Ok(n) => n.min(ask.references.len().saturating_mul(ask.per_request.max(1))),
+        Err(until) => return Ok(Begun::Wait { until }),
+    };
+    if account.unknown_run >= BREAKER {
+        // The breaker is half open: one small probe.
+        limit = limit.min(1);
+    }
+    let mut out = BegunRows {
+        now: tx.now,
+        requests: Vec::new(),
+        refused: Vec::new(),
+        later: 0,
+        next: None,
+        budget_exhausted: false,
+    };
+    let mut left = ask.budget.map(|b| b.saturating_sub(spent));
+    let rows = decide(tx, &ask, limit, &mut left, &mut out)?;
+    let n = rows.len();
+    let cost = record(tx, &ask, &account, rows, &mut out)?;
+    if n > 0 {
+        let tat = account.tat.max(tx.now.millis() * 1_000) + n as i64 * (1_000_000 / i64::from(account.pace.max(1)));
+        if account.pace > 0 {
+            tx.run("UPDATE account SET tat = ?2 WHERE id = ?1", (account.id, tat))?;
+        }
+        tx.run(
+            "UPDATE campaign SET spent = spent + ?2, last_begun = ?3 WHERE id = ?1",
+            (ask.lease.campaign.0, cost as i64, tx.now.millis()),
+        )?;
+    }
+    Ok(Begun::Rows(out))
+}
+
+/// Reads due rows with their facts and asks the gate; refusals and deferrals are written here.
+fn decide(
+    tx: &Tx<'_>,
+    ask: &BeginAsk,
+    limit: usize,
+    left: &mut Option<u64>,
+    out: &mut BegunRows,
+) -> Result<Vec<Row>> {
+    let campaign = ask.lease.campaign.0;
+    let end = ask.lease.range().1.map_or_else(|| vec![0xff; 17], |r| r.0.to_vec());
+    let mut rows = Vec::with_capacity(limit);
+    let mut refused: Vec<(Rid, Code)> = Vec::new();
+    let mut later: Vec<(Rid, Timestamp)> = Vec::new();
+    {
+        let mut statement = tx
+            .conn
+            .prepare_cached(
+                "SELECT m.rid, m.variant, m.parts, m.at_most, m.sealed, r.facts, c.grants FROM message m
+                 LEFT JOIN recipient r ON r.rid = m.rid LEFT JOIN consent c ON c.rid = m.rid AND c.shop = ?5
+                 WHERE m.campaign = ?1 AND m.rid >= ?2 AND m.rid < ?3 AND m.state = 0 AND m.due <= ?4 ORDER BY m.rid",
+            )
+            .map_err(error)?;
+        let mut found = statement
+            .query((campaign, &ask.from.0[..], &end, tx.now.millis(), ask.shop.0))
+            .map_err(error)?;
+        let mut grants = Vec::new();
+        let mut seen = 0;
+        while let Some(r) = found.next().map_err(error)? {
+            let rid = r.get_ref(0).map_err(error)?.as_blob().ok().and_then(Rid::from_slice).ok_or_else(corrupt)?;
+            if seen == limit {
+                out.next = Some(rid);
+                break;
+            }
+            seen += 1;
+            let person =
+                joined_facts(r.get_ref(5).map_err(error)?, r.get_ref(6).map_err(error)?, &mut grants)?;
+            let known = person.is_some();
+            let person = person.unwrap_or_else(nobody);
+            match (ask.judge)(&facts(&person, &grants), tx.now) {
+                // Without a row there is no consent and no serialisation point; the gate cannot have said yes.
+                Decision::Go(_) if !known => return Err(corrupt()),
+                Decision::Go(clearance) => {
+                    let parts: u8 = r.get(2).map_err(error)?;
+                    let price = u64::from(parts) * u64::from(ask.price);
+                    if left.is_some_and(|l| l < price) {
+                        out.budget_exhausted = true;
+                        out.next = Some(rid);
+                        break;
+                    }
+                    *left = left.map(|l| l - price);
+                    rows.push(Row {
+                        rid,
+                        variant: r.get(1).map_err(error)?,
+                        parts,
+                        at_most: r.get(3).map_err(error)?,
+                        sealed: r.get(4).map_err(error)?,
+                        clearance,
+                        person,
+                    });
+                }
+                Decision::Later { until, .. } => later.push((rid, until)),
+                Decision::Refused(refusal) => refused.push((rid, refusal.code)),
+            }
+        }
+    }
+    out.later = later.len() as u64;
+    for (rid, until) in later {
+        let sql = "UPDATE message SET due = ?3 WHERE campaign = ?1 AND rid = ?2";
+        tx.run(sql, (campaign, &rid.0[..], until.millis()))?;
+    }
+    let mut counts: BTreeMap<Code, u64> = BTreeMap::new();
+    for (rid, code) in refused {
+        let sql = "UPDATE message SET state = 6, code = ?3, settled = ?4 WHERE campaign = ?1 AND rid = ?2";
+        tx.run(sql, (campaign, &rid.0[..], code.as_str(), tx.now.millis()))?;
+        *counts.entry(code).or_default() += 1;
+    }
+    out.refused = counts.into_iter().collect();
+    Ok(rows)
+}
+
+/// Writes requests, rows and persons; the cost of all.
+fn record(tx: &Tx<'_>, ask: &BeginAsk, account: &Account, mut rows: Vec<Row>, out: &mut BegunRows) -> Result<u64> {
+    // Rows of one text ride together; a row that was in a refused bulk rides with at most half as many.
+    rows.sort_by_key(|r| (r.variant, r.at_most));
+    let mut groups: Vec<Vec<Row>> = Vec::new();
+    for row in rows {
+        let room = ask.per_request.min(if row.at_most == 0 { usize::MAX } else { row.at_most }).max(1);
+        let fits = |g: &Vec<Row>| {
+            g.last().is_some_and(|l| (l.variant, l.at_most) == (row.variant, row.at_most)) && g.len() < room
+        };
+        match groups.last_mut() {
+            Some(group) if fits(group) => group.push(row),
+            _ => groups.push(vec![row]),
+        }
+    }
+    let mut cost = 0;
+    let mut buffer = Vec::with_capacity(256);
+    // More kinds of rows than references: what is over stays planned and comes with the next begin.
+    for (group, reference) in groups.into_iter().zip(&ask.references) {
+        let Some(first) = group.first() else { continue };
+        let variant = first.variant;
+        let until = group.iter().map(|r| r.clearance.until()).min().unwrap_or(tx.now);
+        let deadline = tx.now.plus(ask.first_byte_within).min(until);
+        let rendition = ask.renditions.get(usize::from(variant)).ok_or_else(corrupt)?;
+        tx.run(
+            "INSERT INTO request (reference, campaign, account, worker, epoch, state, n, begun, deadline, price, variant,
+             rendition, policy) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            rusqlite::params![
+                &reference.0[..], ask.lease.campaign.0, account.id, tx.worker, ask.lease.epoch, group.len() as i64,
+                tx.now.millis(), deadline.millis(), ask.price, variant, &rendition[..], &ask.policy[..],
+            ],
+        )?;
+        let key = tx.conn.last_insert_rowid();
+        let mut begun = Vec::with_capacity(group.len());
+        for mut row in group {
+            row.person.charge(ask.owner, tx.now);
+            row.person.prune(tx.now, ask.horizon);
+            store_person(tx, row.rid, &row.person, &mut buffer)?;
+            tx.run(
+                "UPDATE message SET state = 1, request = ?3, grant_key = ?4 WHERE campaign = ?1 AND rid = ?2",
+                (ask.lease.campaign.0, &row.rid.0[..], key, row.clearance.grant() as i64),
+            )?;
+            cost += u64::from(row.parts) * u64::from(ask.price);
+            begun.push(BegunRow { rid: row.rid, sealed: row.sealed, clearance: row.clearance });
+        }
+        out.requests.push(BegunRequest { key, reference: *reference, variant, rows: begun });
+    }
+    Ok(cost)
+}

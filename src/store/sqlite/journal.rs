@@ -1,0 +1,87 @@
+//! The send journal: which requests were about to leave. Not synced: it survives death of the process, and says nothing
+//! after a loss of power. Holding the lock of a journal file is proof that its worker lives.
+
+use super::error;
+use crate::clock::Timestamp;
+use crate::store::{Result, StoreError};
+use rusqlite::Connection;
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+pub(super) struct Journal {
+    file: Mutex<File>,
+}
+
+impl Journal {
+    pub(super) fn append(&self, reference: &[u8; 16]) -> Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.write_all(reference).map_err(|e| StoreError::Backend(Box::new(e)))
+    }
+}
+
+/// Registers this worker: a number that is never used twice, a journal file, its lock.
+pub(super) fn register(conn: &Connection, db: &Path, now: Timestamp) -> Result<(i64, Journal)> {
+    conn.execute("INSERT INTO worker (journal, boot, started) VALUES ('', ?1, ?2)", (boot(), now.millis()))
+        .map_err(error)?;
+    let worker = conn.last_insert_rowid();
+    let path = file_of(db, worker);
+    let open = |e| StoreError::Open(Some(Box::new(e)));
+    let file = OpenOptions::new().create_new(true).read(true).append(true).open(&path).map_err(open)?;
+    file.try_lock().map_err(|e| match e {
+        TryLockError::Error(e) => open(e),
+        TryLockError::WouldBlock => StoreError::Busy,
+    })?;
+    Ok((worker, Journal { file: Mutex::new(file) }))
+}
+
+fn file_of(db: &Path, worker: i64) -> PathBuf {
+    let mut name = db.as_os_str().to_owned();
+    name.push(format!(".journal.{worker}"));
+    name.into()
+}
+
+/// The boot that this machine is in; journals of another boot prove nothing.
+pub(super) fn boot() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|s| s.trim().to_owned()).unwrap_or_default()
+}
+
+/// What is known of another worker.
+pub(super) enum Fate {
+    /// It holds its journal.
+    Alive,
+    /// It is dead, on this boot; these references had begun to leave.
+    Dead(HashSet<[u8; 16]>),
+    /// It is gone, and what it sent is not known.
+    Lost,
+}
+
+pub(super) fn fate(db: &Path, worker: i64, its_boot: &str) -> Fate {
+    let Ok(mut file) = OpenOptions::new().read(true).open(file_of(db, worker)) else {
+        return Fate::Lost;
+    };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => return Fate::Alive,
+        // No proof of death without the lock.
+        Err(TryLockError::Error(_)) => return Fate::Alive,
+        Ok(()) => {}
+    }
+    let mut bytes = Vec::new();
+    if its_boot.is_empty() || its_boot != boot() || file.read_to_end(&mut bytes).is_err() {
+        return Fate::Lost;
+    }
+    // A torn last entry: its write had begun, so nothing of that request can have left before it was complete.
+    Fate::Dead(bytes.chunks_exact(16).filter_map(|c| c.try_into().ok()).collect())
+}
+
+/// What this worker itself wrote.
+pub(super) fn entries(db: &Path, worker: i64) -> HashSet<[u8; 16]> {
+    let bytes = std::fs::read(file_of(db, worker)).unwrap_or_default();
+    bytes.chunks_exact(16).filter_map(|c| c.try_into().ok()).collect()
+}
+
+pub(super) fn remove(db: &Path, worker: i64) {
+    let _ = std::fs::remove_file(file_of(db, worker));
+}

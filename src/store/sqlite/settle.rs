@@ -1,0 +1,648 @@
+//! What became of begun requests: verdicts, doubts, reports, recovery. Evidence only rises.
+
+use super::campaigns::effective;
+use super::people::{PeopleWriter, corrupt, store_person};
+use super::{SqliteStore, Tx, all, begin, error, journal, one};
+use crate::clock::Timestamp;
+use crate::consent::Envelope;
+use crate::entry::{RequestState, State};
+use crate::facts::{Event, Health, OwnerKey, Person, Scope, ShopKey};
+use crate::id::{AccountId, Reference, Rid};
+use crate::policy::law::Code;
+use crate::provider::{Blame, Consequence, Outcome, Verdict, Verdicts};
+use crate::store::{
+    CampaignKey, Change, Changed, Effect, Joined, Lane, Load, Recovered, ReportAsk, Resolution, Result, Settled,
+    Settlement, StoreError, UnknownRequest, event_key,
+};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// A request of a living worker whose first byte had to leave this long ago is in doubt: its call ended long since.
+const STALE: Duration = Duration::from_secs(600);
+
+struct Call {
+    key: i64,
+    campaign: i64,
+    account: i64,
+    state: RequestState,
+    begun: Timestamp,
+    price: u32,
+    owner: OwnerKey,
+    shop: ShopKey,
+}
+
+fn call(tx: &Tx<'_>, key: i64) -> Result<Call> {
+    let sql = "SELECT q.campaign, q.account, q.state, q.begun, q.price, c.shop FROM request q
+               JOIN campaign c ON c.id = q.campaign WHERE q.id = ?1";
+    let (campaign, account, state, begun, price, shop) = tx
+        .one(sql, [key], |r| {
+            Ok((r.get(0)?, r.get(1)?, r.get::<_, u8>(2)?, r.get(3)?, r.get(4)?, r.get::<_, u32>(5)?))
+        })?
+        .ok_or(StoreError::Unknown { what: "request" })?;
+    // The owner is looked up anew: charges are given back to the owner as it was charged, the root of its merges then
+    // or now; give_back ignores one that is not there.
+    let owner = tx.one(
+        "WITH RECURSIVE up(id, merged) AS (SELECT o.id, o.merged FROM owner o JOIN shop s ON s.owner = o.id
+           WHERE s.id = ?1 UNION SELECT o.id, o.merged FROM owner o JOIN up ON o.id = up.merged)
+         SELECT id FROM up WHERE merged IS NULL",
+        [shop],
+        |r| r.get(0),
+    )?;
+    Ok(Call {
+        key,
+        campaign,
+        account,
+        state: RequestState::from_u8(state).ok_or_else(corrupt)?,
+        begun: Timestamp::from_millis(begun),
+        price,
+        owner: OwnerKey(owner.ok_or_else(corrupt)?),
+        shop: ShopKey(shop),
+    })
+}
+
+/// Writes of one settling transaction.
+struct Settler<'a> {
+    tx: &'a Tx<'a>,
+    people: PeopleWriter<'a>,
+    done: Settled,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Settler<'a> {
+    fn new(tx: &'a Tx<'a>) -> Result<Self> {
+        Ok(Self { tx, people: PeopleWriter::new(tx)?, done: Settled::default(), buffer: Vec::new() })
+    }
+
+    fn settle(&mut self, s: &Settlement, waiting: bool) -> Result<()> {
+        let call = call(self.tx, s.key)?;
+        if matches!(call.state, RequestState::Accepted | RequestState::Mixed | RequestState::NoReport) {
+            return Ok(());
+        }
+        let sql = "UPDATE request SET settled = ?2, first_byte = ?3, ask_at = NULL WHERE id = ?1";
+        let first_byte = s.answer.first_byte.map(Timestamp::millis);
+        self.tx.run(sql, (call.key, self.tx.now.millis(), first_byte))?;
+        match &s.answer.verdicts {
+            Verdicts::Same(v) => self.uniform(&call, s, v)?,
+            Verdicts::Each(v) if s.rids.len() == 1 => {
+                let v = v.first().cloned().unwrap_or_else(|| Verdict::unknown("not_named"));
+                self.uniform(&call, s, &v)?;
+            }
+            Verdicts::Each(_) => self.each(&call, s)?,
+        }
+        if waiting {
+            self.waiting_reports(&call, s)?;
+        }
+        Ok(())
+    }
+
+    /// One verdict for all: written once, on the request.
+    fn uniform(&mut self, call: &Call, s: &Settlement, v: &Verdict) -> Result<()> {
+        let many = s.rids.len() > 1;
+        match v.outcome {
+            Outcome::Accepted => {
+                self.request(call, RequestState::Accepted, v, Some(s.report_due))?;
+                self.done.accepted += s.rids.len() as u64;
+                self.well(call.account)
+            }
+            Outcome::Unknown => self.doubt(call, s, v, RequestState::Unknown),
+            Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
+                self.request(call, RequestState::Mixed, v, None)?;
+                self.back(call, &s.rids, self.tx.now, None)?;
+                self.account(call.account, v)
+            }
+            Outcome::Rejected(Blame::Person) if many && s.all_or_nothing => {
+                // One code for many people blames nobody: out again in halves until one remains.
+                self.request(call, RequestState::Mixed, v, None)?;
+                self.back(call, &s.rids, self.tx.now, Some(s.rids.len().div_ceil(2)))
+            }
+            Outcome::Rejected(Blame::Person) if many => self.doubt(call, s, v, RequestState::Unknown),
+            Outcome::Rejected(_) => {
+                self.request(call, RequestState::Mixed, v, None)?;
+                for rid in &s.rids {
+                    self.fail(call, *rid, v)?;
+                }
+                if !many && let Some(rid) = s.rids.first() {
+                    self.consequence(call, s.reference, *rid, v)?;
+                }
+                self.account(call.account, v)
+            }
+        }
+    }
+
+    /// A verdict per person: those accepted follow the request, the others get a state of their own.
+    fn each(&mut self, call: &Call, s: &Settlement) -> Result<()> {
+        let mut back = Vec::new();
+        let mut unknown = false;
+        for (i, rid) in s.rids.iter().enumerate() {
+            let v = s.answer.verdicts.get(i);
+            match v.outcome {
+                Outcome::Accepted => {
+                    self.done.accepted += 1;
+                    if let Some(id) = &v.id {
+                        let sql = "INSERT INTO handle VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+                        self.tx.run(sql, (call.account, id, call.key, &rid.0[..]))?;
+                    }
+                }
+                Outcome::Unknown => {
+                    unknown = true;
+                    self.done.unknown += 1;
+                    self.row(call, *rid, State::Unknown, &v.code)?;
+                }
+                Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
+                    back.push(*rid);
+                    self.account(call.account, &v)?;
+                }
+                Outcome::Rejected(Blame::Person | Blame::Content) => {
+                    self.fail(call, *rid, &v)?;
+                    self.consequence(call, s.reference, *rid, &v)?;
+                }
+            }
+        }
+        self.back(call, &back, self.tx.now, None)?;
+        let v = Verdict::accepted("");
+        self.request(call, RequestState::Accepted, &Verdict { id: None, ..v }, Some(s.report_due))?;
+        if unknown {
+            self.people_of(call, &s.rids, s.lookup_at)?;
+        }
+        Ok(())
+    }
+
+    fn request(&self, call: &Call, state: RequestState, v: &Verdict, report_due: Option<Timestamp>) -> Result<()> {
+        let code = Some(&v.code).filter(|c| !c.is_empty());
+        let sql = "UPDATE request SET state = ?2, code = ?3, provider_id = ?4, report_due = ?5 WHERE id = ?1";
+        let due = report_due.map(Timestamp::millis);
+        self.tx.run(sql, (call.key, state as u8, code, &v.id, due)).map(drop)
+    }
+
+    fn row(&self, call: &Call, rid: Rid, state: State, code: &str) -> Result<usize> {
+        let sql = "UPDATE message SET state = ?4, code = ?5, settled = ?6 WHERE campaign = ?1 AND rid = ?2 AND request = ?3";
+        let now = self.tx.now.millis();
+        self.tx.run(sql, (call.campaign, &rid.0[..], call.key, state.to_u8(), code, now))
+    }
+
+    fn fail(&mut self, call: &Call, rid: Rid, v: &Verdict) -> Result<()> {
+        self.done.failed += 1;
+        self.row(call, rid, State::Failed, &v.code).map(drop)
+    }
+
+    fn doubt(&mut self, call: &Call, s: &Settlement, v: &Verdict, state: RequestState) -> Result<()> {
+        self.request(call, state, v, None)?;
+        self.people_of(call, &s.rids, s.lookup_at)?;
+        self.done.unknown += s.rids.len() as u64;
+        // An account that leaves us in doubt again and again rests; its doubts stay its own.
+        self.tx.run(
+            "UPDATE account SET unknown_run = unknown_run + 1, rest_until = CASE WHEN unknown_run + 1 >= ?2
+             THEN max(rest_until, ?3 + min(30000 << min(unknown_run + 1 - ?2, 5), 900000)) ELSE rest_until END WHERE id = ?1",
+            (call.account, begin::BREAKER, self.tx.now.millis()),
+        )?;
+        Ok(())
+    }
+
+    fn people_of(&self, call: &Call, rids: &[Rid], ask_at: Option<Timestamp>) -> Result<()> {
+        let bytes: Vec<u8> = rids.iter().flat_map(|r| r.0).collect();
+        let sql = "UPDATE request SET rids = ?2, ask_at = ?3 WHERE id = ?1";
+        self.tx.run(sql, (call.key, bytes, ask_at.map(Timestamp::millis))).map(drop)
+    }
+
+    /// Rows proven unsent, or refused because of the account: planned again, charges and budget given back.
+    fn back(&mut self, call: &Call, rids: &[Rid], due: Timestamp, at_most: Option<usize>) -> Result<()> {
+        let mut parts = 0;
+        for rid in rids {
+            let sql = "SELECT parts FROM message WHERE campaign = ?1 AND rid = ?2 AND request = ?3";
+            let Some(p) = self.tx.one(sql, (call.campaign, &rid.0[..], call.key), |r| r.get::<_, i64>(0))? else {
+                continue;
+            };
+            parts += p;
+            self.done.back += 1;
+            self.tx.run(
+                "UPDATE message SET state = 0, request = NULL, grant_key = NULL, code = NULL, settled = NULL, due = ?3,
+                 at_most = coalesce(?4, at_most) WHERE campaign = ?1 AND rid = ?2",
+                (call.campaign, &rid.0[..], due.millis(), at_most.map(|n| n as i64)),
+            )?;
+            let sql = "SELECT facts FROM recipient WHERE rid = ?1";
+            let facts: Vec<u8> = self.tx.one(sql, [&rid.0[..]], |r| r.get(0))?.ok_or_else(corrupt)?;
+            let mut person = Person::decode(&facts)?;
+            person.give_back(call.owner, call.begun);
+            store_person(self.tx, *rid, &person, &mut self.buffer)?;
+        }
+        if parts > 0 {
+            let sql = "UPDATE campaign SET spent = max(0, spent - ?2) WHERE id = ?1";
+            self.tx.run(sql, (call.campaign, parts * i64::from(call.price)))?;
+        }
+        Ok(())
+    }
+
+    fn well(&self, account: i64) -> Result<()> {
+        let sql = "UPDATE account SET unknown_run = 0, unsent_run = 0 WHERE id = ?1 AND unknown_run + unsent_run > 0";
+        self.tx.run(sql, [account]).map(drop)
+    }
+
+    /// What a verdict means for its account.
+    fn account(&self, account: i64, v: &Verdict) -> Result<()> {
+        let now = self.tx.now.millis();
+        match v.consequence {
+            Consequence::Hold => {
+                let sql = "UPDATE account SET hold = coalesce(hold, ?2) WHERE id = ?1";
+                self.tx.run(sql, (account, format!("provider: {}", v.code))).map(drop)
+            }
+            Consequence::Rest(by) => {
+                let sql = "UPDATE account SET rest_until = max(rest_until, ?2) WHERE id = ?1";
+                self.tx.run(sql, (account, self.tx.now.plus(by).millis())).map(drop)
+            }
+            _ if matches!(v.outcome, Outcome::Unsent | Outcome::Rejected(Blame::Account)) => {
+                // Nobody told for how long: a second, doubled each time, at most a minute.
+                let sql = "UPDATE account SET unsent_run = unsent_run + 1,
+                           rest_until = max(rest_until, ?2 + min(1000 << min(unsent_run, 6), 60000)) WHERE id = ?1";
+                self.tx.run(sql, (account, now)).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What a verdict means for its person.
+    fn consequence(&mut self, call: &Call, reference: Reference, rid: Rid, v: &Verdict) -> Result<()> {
+        let now = self.tx.now;
+        let event = match v.consequence {
+            Consequence::StopOwner => Event::Stop { scope: Scope::Owner(call.owner), at: now },
+            Consequence::StopEveryone => Event::Stop { scope: Scope::Everyone, at: now },
+            Consequence::SuspendNumber => Event::Report { says: Health::Dead, at: now },
+            Consequence::Hold | Consequence::None | Consequence::Rest(_) => return Ok(()),
+        };
+        self.done.stops += u64::from(matches!(event, Event::Stop { .. }));
+        let event_id = format!("{reference}/{}", crate::id::hex(&rid.0));
+        let detail = serde_json::json!({ "code": v.code });
+        let changed = self.people.change(Change {
+            rid,
+            key: event_key("verdict", &event_id),
+            envelope: Envelope { source: "verdict".into(), event_id, actor: "provider".into() },
+            kind: "verdict",
+            shop: Some(call.shop),
+            claimed: None,
+            load: Load::Nothing,
+            decide: Box::new(move |_| Ok(Effect { events: vec![event], detail, sealed: None })),
+        })?;
+        debug_assert!(!matches!(changed, Changed::Refused(_)));
+        Ok(())
+    }
+
+    /// Reports that came before this answer.
+    fn waiting_reports(&mut self, call: &Call, s: &Settlement) -> Result<()> {
+        let sql = "SELECT i.source, i.event_id, i.rid, i.code, i.delivered FROM inbound i
+                   WHERE i.reference = ?2 OR (i.account = ?1 AND i.provider_id IN
+                     (SELECT provider_id FROM request WHERE id = ?3
+                      UNION SELECT provider_id FROM handle WHERE account = ?1 AND request = ?3))";
+        let found = all(self.tx.conn, sql, (call.account, &s.reference.0[..], call.key), |r| {
+            Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, Vec<u8>>(2)?, r.get::<_, String>(3)?, r.get(4)?))
+        })?;
+        for (source, event_id, rid, code, delivered) in found {
+            let rid = Rid::from_slice(&rid).ok_or_else(corrupt)?;
+            apply_report(self.tx, call.campaign, call.key, rid, &code, delivered)?;
+            self.tx.run("DELETE FROM inbound WHERE source = ?1 AND event_id = ?2", (source, event_id))?;
+        }
+        Ok(())
+    }
+}
+
+/// Joins a report to its row; whether it said something new.
+fn apply_report(
+    tx: &Tx<'_>,
+    campaign: i64,
+    request: i64,
+    rid: Rid,
+    code: &str,
+    delivered: Option<bool>,
+) -> Result<bool> {
+    let sql = "SELECT m.state, q.state, m.request, m.code FROM message m LEFT JOIN request q ON q.id = m.request
+               WHERE m.campaign = ?1 AND m.rid = ?2";
+    let row = tx.one(sql, (campaign, &rid.0[..]), |r| {
+        Ok((r.get::<_, u8>(0)?, r.get(1)?, r.get::<_, Option<i64>>(2)?, r.get::<_, Option<String>>(3)?))
+    })?;
+    let Some((own, of_request, its, known)) = row else { return Ok(false) };
+    let state = effective(own, of_request)?;
+    let to = match (state, delivered) {
+        // It was given back as unsent, and yet a handset reports: stop here, a person must look.
+        (State::Planned, _) => State::Unresolved,
+        _ if its != Some(request) => return Ok(false),
+        (State::Failed | State::Refused | State::Expired, _) | (_, None) => return Ok(false),
+        (State::Delivered, Some(false)) => return Ok(false),
+        (_, Some(true)) => State::Delivered,
+        (_, Some(false)) => State::Undelivered,
+    };
+    if state == to && known.as_deref() == Some(code) {
+        return Ok(false);
+    }
+    let sql = "UPDATE message SET state = ?3, code = ?4, settled = ?5, request = coalesce(request, ?6)
+               WHERE campaign = ?1 AND rid = ?2";
+    tx.run(sql, (campaign, &rid.0[..], to.to_u8(), code, tx.now.millis(), request))?;
+    Ok(true)
+}
+
+impl SqliteStore {
+    pub(super) async fn settle_(&self, done: Vec<Settlement>) -> Result<Settled> {
+        let weight = done.iter().map(|s| s.rids.len() / 8 + 1).sum();
+        let references: Vec<_> = done.iter().map(|s| s.reference.0).collect();
+        let waiting = self.is_waiting();
+        let settled = self
+            .write(Lane::Normal, weight, move |tx| {
+                let mut settler = Settler::new(tx)?;
+                for s in &done {
+                    settler.settle(s, waiting)?;
+                }
+                settler.people.end()?;
+                Ok(settler.done)
+            })
+            .await?;
+        references.iter().for_each(|r| self.undrive(r));
+        if waiting {
+            let left = self.read(|c| one(c, "SELECT count(*) FROM inbound", [], |r| r.get(0))).await?;
+            self.waiting.store(left.unwrap_or(0), Ordering::Relaxed);
+        }
+        Ok(settled)
+    }
+
+    pub(super) async fn expire_(&self, campaign: CampaignKey, code: Code) -> Result<u64> {
+        let mut total = 0;
+        loop {
+            let n = self
+                .write(Lane::Normal, 2_000, move |tx| {
+                    tx.run(
+                        "UPDATE message SET state = 7, code = ?2, settled = ?3 WHERE campaign = ?1 AND rid IN
+                         (SELECT rid FROM message WHERE campaign = ?1 AND state = 0 LIMIT 5000)",
+                        (campaign.0, code.as_str(), tx.now.millis()),
+                    )
+                })
+                .await?;
+            total += n as u64;
+            if n == 0 {
+                return Ok(total);
+            }
+        }
+    }
+
+    pub(super) async fn close_unreported_(&self, now: Timestamp) -> Result<u64> {
+        self.write(Lane::Normal, 100, move |tx| {
+            let sql = "UPDATE request SET state = 5 WHERE state = 1 AND report_due <= ?1";
+            tx.run(sql, [now.millis()]).map(|n| n as u64)
+        })
+        .await
+    }
+
+    pub(super) async fn unknown_due_(&self, campaign: CampaignKey, limit: usize) -> Result<Vec<UnknownRequest>> {
+        let now = self.clock.now();
+        self.read(move |conn| {
+            let sql = "SELECT q.id, q.reference, a.name, q.begun, q.asked, q.rids, q.state FROM request q
+                       JOIN account a ON a.id = q.account WHERE q.campaign = ?1 AND q.ask_at <= ?2
+                       ORDER BY q.ask_at LIMIT ?3";
+            let found = all(conn, sql, (campaign.0, now.millis(), limit as i64), |r| {
+                Ok((
+                    r.get::<_, i64>(0)?,
+                    r.get::<_, Vec<u8>>(1)?,
+                    r.get::<_, String>(2)?,
+                    r.get::<_, i64>(3)?,
+                    r.get::<_, u32>(4)?,
+                    r.get::<_, Option<Vec<u8>>>(5)?,
+                    r.get::<_, u8>(6)?,
+                ))
+            })?;
+            let mut out = Vec::new();
+            for (key, reference, account, begun, asked, rids, state) in found {
+                let mut rows = Vec::new();
+                for rid in rids.unwrap_or_default().chunks_exact(16) {
+                    let sql = "SELECT state, sealed, variant FROM message WHERE campaign = ?1 AND rid = ?2 AND request = ?3";
+                    let row = one(conn, sql, (campaign.0, rid, key), |r| {
+                        Ok((r.get::<_, u8>(0)?, r.get::<_, Vec<u8>>(1)?, r.get::<_, u8>(2)?))
+                    })?;
+                    if let Some((own, sealed, variant)) = row
+                        && effective(own, Some(state))? == State::Unknown
+                    {
+                        rows.push((Rid::from_slice(rid).ok_or_else(corrupt)?, sealed, variant));
+                    }
+                }
+                out.push(UnknownRequest {
+                    key,
+                    campaign,
+                    reference: Reference::from_slice(&reference).ok_or_else(corrupt)?,
+                    account: AccountId::new(account).map_err(|_| corrupt())?,
+                    begun: Timestamp::from_millis(begun),
+                    asked,
+                    rows,
+                });
+            }
+            Ok(out)
+        })
+        .await
+    }
+
+    pub(super) async fn resolve_(&self, request: i64, rid: Option<Rid>, to: Resolution) -> Result<u64> {
+        self.write(Lane::Normal, 100, move |tx| {
+            let call = call(tx, request)?;
+            let mut settler = Settler::new(tx)?;
+            let n = resolve(&mut settler, &call, rid, &to)?;
+            settler.people.end()?;
+            Ok(n)
+        })
+        .await
+    }
+
+    pub(super) async fn report_(&self, ask: ReportAsk) -> Result<Joined> {
+        let joined = self.write(Lane::Normal, 1, move |tx| report(tx, &ask)).await?;
+        if joined.waiting {
+            self.waiting.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(joined)
+    }
+
+    pub(super) async fn recover_(&self) -> Result<Recovered> {
+        let path = self.path.clone();
+        let driven = self.driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let (done, dead) = self.write(Lane::Normal, 2_000, move |tx| recover(tx, &path, &driven)).await?;
+        dead.into_iter().for_each(|worker| journal::remove(&self.path, worker));
+        Ok(done)
+    }
+
+    pub(super) async fn request_state_(&self, reference: Reference) -> Result<Option<RequestState>> {
+        self.read(move |conn| {
+            let sql = "SELECT state FROM request WHERE reference = ?1";
+            let state: Option<u8> = one(conn, sql, [&reference.0[..]], |r| r.get(0))?;
+            Ok(state.and_then(RequestState::from_u8))
+        })
+        .await
+    }
+}
+
+/// The rows of a request that are in doubt.
+fn doubtful(tx: &Tx<'_>, call: &Call) -> Result<Vec<Rid>> {
+    let sql = "SELECT rids FROM request WHERE id = ?1";
+    let rids: Option<Vec<u8>> = tx.one(sql, [call.key], |r| r.get(0))?.flatten();
+    let mut out = Vec::new();
+    for rid in rids.unwrap_or_default().chunks_exact(16) {
+        let sql = "SELECT state FROM message WHERE campaign = ?1 AND rid = ?2 AND request = ?3";
+        let own: Option<u8> = tx.one(sql, (call.campaign, rid, call.key), |r| r.get(0))?;
+        if let Some(own) = own
+            && matches!(effective(own, Some(call.state as u8))?, State::Unknown | State::Unresolved)
+        {
+            out.push(Rid::from_slice(rid).ok_or_else(corrupt)?);
+        }
+    }
+    Ok(out)
+}
+
+fn resolve(s: &mut Settler<'_>, call: &Call, rid: Option<Rid>, to: &Resolution) -> Result<u64> {
+    let mut rids = doubtful(s.tx, call)?;
+    if let Some(rid) = rid {
+        rids.retain(|r| *r == rid);
+    }
+    match to {
+        Resolution::AskAgain { at } => {
+            let sql = "UPDATE request SET asked = asked + 1, ask_at = ?2 WHERE id = ?1";
+            return s.tx.run(sql, (call.key, at.millis())).map(|_| 0);
+        }
+        Resolution::Absent => s.back(call, &rids, s.tx.now, None)?,
+        Resolution::Accepted { id } => {
+            for rid in &rids {
+                s.row(call, *rid, State::Accepted, "")?;
+                if let Some(id) = id {
+                    let sql = "INSERT INTO handle VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+                    s.tx.run(sql, (call.account, id, call.key, &rid.0[..]))?;
+                }
+            }
+        }
+        Resolution::Failed => {
+            for rid in &rids {
+                s.row(call, *rid, State::Failed, "resolved_not_sent")?;
+            }
+        }
+        Resolution::Unresolved => {
+            for rid in &rids {
+                s.row(call, *rid, State::Unresolved, "unresolved")?;
+            }
+        }
+    }
+    if doubtful(s.tx, call)?.is_empty() || *to == Resolution::Unresolved {
+        s.tx.run("UPDATE request SET ask_at = NULL WHERE id = ?1", [call.key])?;
+    }
+    Ok(rids.len() as u64)
+}
+
+fn report(tx: &Tx<'_>, ask: &ReportAsk) -> Result<Joined> {
+    let account: Option<i64> = match &ask.account {
+        Some(a) => tx.one("SELECT id FROM account WHERE name = ?1", [a.as_str()], |r| r.get(0))?,
+        None => None,
+    };
+    let by_reference = match ask.reference {
+        Some(r) => tx.one("SELECT id FROM request WHERE reference = ?1", [&r.0[..]], |r| r.get::<_, i64>(0))?,
+        None => None,
+    };
+    let sql = "SELECT id FROM request WHERE account = ?1 AND provider_id = ?2
+               UNION SELECT request FROM handle WHERE account = ?1 AND provider_id = ?2 AND rid = ?3";
+    let mut calls: Vec<i64> = by_reference.into_iter().collect();
+    if let (true, Some(account), Some(id)) = (calls.is_empty(), account, &ask.provider_id) {
+        calls = all(tx.conn, sql, (account, id, &ask.rid.0[..]), |r| r.get(0))?;
+    }
+    for key in &calls {
+        let call = call(tx, *key)?;
+        let here = "SELECT 1 FROM message WHERE campaign = ?1 AND rid = ?2";
+        if tx.one(here, (call.campaign, &ask.rid.0[..]), |_| Ok(()))?.is_none() {
+            continue;
+        }
+        let new = apply_report(tx, call.campaign, *key, ask.rid, &ask.code, ask.delivered)?;
+        return Ok(Joined {
+            shop: Some(call.shop),
+            campaign: Some(CampaignKey(call.campaign)),
+            repeated: !new,
+            waiting: false,
+        });
+    }
+    let wait = ask.wait && calls.is_empty() && (ask.provider_id.is_some() || ask.reference.is_some());
+    let mut new = 0;
+    if wait {
+        new = tx.run(
+            "INSERT INTO inbound VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+            rusqlite::params![
+                ask.source, ask.event_id, account, ask.provider_id, ask.reference.map(|r| r.0.to_vec()), &ask.rid.0[..],
+                ask.code, ask.delivered, ask.at.millis(),
+            ],
+        )?;
+    }
+    Ok(Joined { shop: None, campaign: None, repeated: wait && new == 0, waiting: wait && new > 0 })
+}
+
+/// Puts abandoned requests where the evidence puts them: not in the journal of a dead worker of this boot, never sent;
+/// in it, or no such proof, in doubt.
+fn recover(tx: &Tx<'_>, path: &std::path::Path, driven: &HashSet<[u8; 16]>) -> Result<(Recovered, Vec<i64>)> {
+    let workers = all(tx.conn, "SELECT id, boot FROM worker", [], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?)))?;
+    let mut done = Recovered::default();
+    let mut dead = Vec::new();
+    let mut fates: BTreeMap<i64, Option<HashSet<[u8; 16]>>> = BTreeMap::new();
+    for (worker, boot) in workers {
+        if worker == tx.worker {
+            fates.insert(worker, Some(journal::entries(path, worker)));
+            continue;
+        }
+        match journal::fate(path, worker, &boot) {
+            journal::Fate::Alive => continue,
+            journal::Fate::Dead(sent) => fates.insert(worker, Some(sent)),
+            journal::Fate::Lost => fates.insert(worker, None),
+        };
+        done.leases += tx.run("UPDATE lease SET worker = 0 WHERE worker = ?1", [worker])? as u64;
+        tx.run("DELETE FROM worker WHERE id = ?1", [worker])?;
+        dead.push(worker);
+    }
+    let sql = "SELECT id, reference, worker, campaign, deadline FROM request WHERE state = 0";
+    let open = all(tx.conn, sql, [], |r| {
+        Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?, r.get::<_, i64>(2)?, r.get::<_, i64>(3)?, r.get::<_, i64>(4)?))
+    })?;
+    let mut abandoned: BTreeMap<i64, BTreeMap<i64, (Reference, bool)>> = BTreeMap::new();
+    for (key, reference, worker, campaign, deadline) in open {
+        let reference = Reference::from_slice(&reference).ok_or_else(corrupt)?;
+        let sent = match fates.get(&worker) {
+            Some(_) if worker == tx.worker && driven.contains(&reference.0) => continue,
+            Some(Some(journal)) => journal.contains(&reference.0),
+            Some(None) => true,
+            None if Timestamp::from_millis(deadline).plus(STALE) < tx.now => true,
+            None => continue,
+        };
+        abandoned.entry(campaign).or_default().insert(key, (reference, sent));
+    }
+    for (campaign, calls) in abandoned {
+        recover_campaign(tx, campaign, &calls, &mut done)?;
+    }
+    Ok((done, dead))
+}
+
+fn recover_campaign(
+    tx: &Tx<'_>,
+    campaign: i64,
+    calls: &BTreeMap<i64, (Reference, bool)>,
+    done: &mut Recovered,
+) -> Result<()> {
+    let mut people: BTreeMap<i64, Vec<Rid>> = BTreeMap::new();
+    {
+        let sql = "SELECT rid, request FROM message WHERE campaign = ?1 AND state = 1 ORDER BY rid";
+        let mut statement = tx.conn.prepare_cached(sql).map_err(error)?;
+        let mut rows = statement.query([campaign]).map_err(error)?;
+        while let Some(r) = rows.next().map_err(error)? {
+            let request: i64 = r.get(1).map_err(error)?;
+            if calls.contains_key(&request) {
+                let rid: Vec<u8> = r.get(0).map_err(error)?;
+                people.entry(request).or_default().push(Rid::from_slice(&rid).ok_or_else(corrupt)?);
+            }
+        }
+    }
+    let mut settler = Settler::new(tx)?;
+    for (key, (_, sent)) in calls {
+        let call = call(tx, *key)?;
+        let rids = people.remove(key).unwrap_or_default();
+        if *sent {
+            done.unknown += 1;
+            settler.request(&call, RequestState::Unknown, &Verdict::unknown("worker_died"), None)?;
+            settler.people_of(&call, &rids, Some(tx.now.plus(Duration::from_secs(60))))?;
+        } else {
+            done.lapsed += 1;
+            settler.request(&call, RequestState::Mixed, &Verdict::unsent("lapsed", Consequence::None), None)?;
+            settler.back(&call, &rids, tx.now, None)?;
+        }
+    }
+    settler.people.end()
+}
