@@ -4,7 +4,7 @@ use super::{Error, Optin106};
 use crate::facts::OwnerKey;
 use crate::id::{AccountId, IdError, OwnerId, ShopId};
 use crate::message::rendition::TemplateBinding;
-use crate::message::{Signature, SignatureError};
+use crate::message::{Signature, TextError};
 use crate::store::{ShopRow, StoreError, Subject};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ pub enum ShopError {
     Id(#[from] IdError),
     /// Its signature.
     #[error("the shop's signature is refused: {0}")]
-    Signature(#[from] SignatureError),
+    Signature(#[from] TextError),
 }
 
 /// One storefront of an owner, as it is registered.
@@ -63,7 +63,7 @@ impl Shop {
     /// # Errors
     /// [`ShopError`].
     pub fn new(id: impl AsRef<str>, owner: Owner, signature: impl AsRef<str>) -> Result<Self, ShopError> {
-        let signature = Signature::new(signature.as_ref())?.as_str().to_owned();
+        let signature = Signature::parse(signature.as_ref().trim())?.as_str().to_owned();
         let settings = ShopSettings { signature, contact: None, accounts: BTreeMap::new() };
         Ok(Self { id: ShopId::new(id)?, owner, settings })
     }
@@ -102,9 +102,9 @@ impl AccountSignature {
     /// A signature that the platform has approved.
     ///
     /// # Errors
-    /// [`SignatureError`].
-    pub fn new(signature: impl AsRef<str>) -> Result<Self, SignatureError> {
-        let signature = Signature::new(signature.as_ref())?.as_str().to_owned();
+    /// [`TextError`].
+    pub fn new(signature: impl AsRef<str>) -> Result<Self, TextError> {
+        let signature = Signature::parse(signature.as_ref().trim())?.as_str().to_owned();
         Ok(Self { signature, filed: true, extension: None, templates: Vec::new() })
     }
 
