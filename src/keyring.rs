@@ -310,7 +310,7 @@ impl Keyring {
     pub fn open_phone(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Phone, Unsealable> {
         let plain = zeroize::Zeroizing::new(self.open(place, sealed)?);
         let n = u64::from_be_bytes(plain.as_slice().try_into().map_err(|_| Unsealable)?);
-        Phone::from_u64(n).ok_or(Unsealable)
+        Phone::from_u64(n).map_err(|_| Unsealable)
     }
 }
 

@@ -15,7 +15,7 @@ pub mod phone;
 pub mod policy;
 pub mod provider;
 pub mod secret;
-pub mod stop;
 pub mod store;
+pub mod text;
 pub mod ticket;
 pub mod window;

@@ -287,7 +287,7 @@ fn decide(
                         rid,
                         variant: r.get(1).map_err(error)?,
                         parts,
-                        at_most: r.get(3).map_err(error)?,
+                        at_most: r.get::<_, u32>(3).map_err(error)? as usize,
                         sealed: r.get(4).map_err(error)?,
                         clearance,
                         person,

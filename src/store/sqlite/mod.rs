@@ -96,12 +96,11 @@ impl SqliteStore {
         F: FnOnce(&Tx<'_>) -> Result<T> + Send + 'static,
     {
         let clock = Arc::clone(&self.clock);
-        let keyring = Arc::clone(&self.keyring);
         let worker = self.worker;
         self.threads
             .write(lane, weight, move |conn| {
                 let now = marked_now(conn, &*clock)?;
-                f(&Tx { conn, now, keyring: &keyring, worker })
+                f(&Tx { conn, now, worker })
             })
             .await
     }
@@ -133,11 +132,10 @@ impl fmt::Debug for SqliteStore {
     }
 }
 
-/// One transaction: connection, moment, keys.
+/// One transaction: connection and moment.
 struct Tx<'a> {
     conn: &'a Connection,
     now: Timestamp,
-    keyring: &'a Keyring,
     worker: i64,
 }
 
@@ -210,9 +208,9 @@ fn connect(path: &Path) -> Result<Connection> {
         StoreError::Backend(e) => StoreError::Open(Some(e)),
         other => other,
     };
-    let conn = Connection::open(path).map_err(open)?;
+    let mut conn = Connection::open(path).map_err(open)?;
     // One millisecond between tries: a stop from another process must not sleep through the gaps of a busy campaign.
-    conn.busy_handler(Some(|tries| {
+    conn.busy_handler(Some(|tries: i32| {
         std::thread::sleep(std::time::Duration::from_millis(1));
         tries < 15_000
     }))
@@ -486,5 +484,17 @@ impl super::Store for SqliteStore {
 
     async fn request_state(&self, reference: Reference) -> Result<Option<RequestState>> {
         self.request_state_(reference).await
+    }
+
+    async fn put_notice(&self, hash: [u8; 32], version: String, text: String) -> Result<()> {
+        self.put_notice_(hash, version, text).await
+    }
+
+    async fn notice(&self, hash: [u8; 32]) -> Result<Option<(String, String)>> {
+        self.notice_(hash).await
+    }
+
+    async fn plan_ready(&self, campaign: CampaignKey, content: [u8; 32], entries: u64) -> Result<CampaignRow> {
+        self.plan_ready_(campaign, content, entries).await
     }
 }
