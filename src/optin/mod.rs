@@ -10,8 +10,8 @@ mod import;
 mod proof;
 mod retention;
 mod shop;
-mod stops;
-mod told;
+pub(crate) mod stops;
+pub(crate) mod told;
 
 pub use accounts::{AccountSettings, Accounts};
 pub use consents::{RecordError, Recorded};

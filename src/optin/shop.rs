@@ -1,7 +1,7 @@
 //! Shops, their owners, and the signature of each at each account.
 
 use super::{Error, Optin106};
-use crate::facts::OwnerKey;
+use crate::facts::{OwnerKey, ShopKey};
 use crate::id::{AccountId, IdError, OwnerId, ShopId};
 use crate::message::rendition::TemplateBinding;
 use crate::message::{Signature, TextError};
@@ -239,11 +239,13 @@ impl ShopHandle {
     }
 }
 
+type Signs = (OwnerKey, ShopKey, ShopSettings);
+
 /// Who signs how at which account: a reply names its sender by extension or signature.
 #[derive(Debug)]
 pub(super) struct Senders {
     read: Duration,
-    shops: Arc<Vec<(OwnerKey, ShopSettings)>>,
+    shops: Arc<Vec<Signs>>,
 }
 
 /// A change of signatures in another process is seen after this long; until then a reply may reach further than needed.
@@ -254,7 +256,7 @@ impl Optin106 {
         *self.inner.senders.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    async fn senders(&self) -> Result<Arc<Vec<(OwnerKey, ShopSettings)>>, StoreError> {
+    async fn senders(&self) -> Result<Arc<Vec<Signs>>, StoreError> {
         let now = self.clock().mono();
         {
             let kept = self.inner.senders.lock().unwrap_or_else(PoisonError::into_inner);
@@ -264,37 +266,34 @@ impl Optin106 {
         }
         let rows = self.store().shops().await?;
         // Settings that this version cannot read name nobody: the reply then reaches further, never less far.
-        let shops = rows.iter().filter_map(|r| Some((r.owner, ShopSettings::read(r).ok()?))).collect();
+        let shops = rows.iter().filter_map(|r| Some((r.owner, r.key, ShopSettings::read(r).ok()?))).collect();
         let shops = Arc::new(shops);
         let kept = Senders { read: now, shops: Arc::clone(&shops) };
         *self.inner.senders.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
         Ok(shops)
     }
 
-    /// The owners whose shops sign so at this account. Extension first; empty when nobody does.
-    pub(crate) async fn owners_signing(
+    /// The shops that sign so at this account, with their owners. Extension first; empty when nobody does.
+    pub(crate) async fn shops_signing(
         &self,
         account: &AccountId,
         extension: Option<&str>,
         signature: Option<&str>,
-    ) -> Result<Vec<OwnerKey>, StoreError> {
+    ) -> Result<Vec<(OwnerKey, ShopKey)>, StoreError> {
         if extension.is_none() && signature.is_none() {
             return Ok(Vec::new());
         }
         let shops = self.senders().await?;
-        let owners = |matches: &dyn Fn(&ShopSettings) -> bool| -> Vec<OwnerKey> {
-            let mut owners: Vec<_> = shops.iter().filter(|(_, s)| matches(s)).map(|(o, _)| *o).collect();
-            owners.sort_unstable();
-            owners.dedup();
-            owners
+        let that = |matches: &dyn Fn(&ShopSettings) -> bool| -> Vec<(OwnerKey, ShopKey)> {
+            shops.iter().filter(|(.., s)| matches(s)).map(|(o, k, _)| (*o, *k)).collect()
         };
-        let by_extension = owners(&|s| {
+        let by_extension = that(&|s| {
             let bound = s.accounts.get(account).and_then(|a| a.extension.as_deref());
             bound.is_some() && bound == extension
         });
         if !by_extension.is_empty() {
             return Ok(by_extension);
         }
-        Ok(owners(&|s| signature.is_some_and(|told| told == s.at(account).signature || told == s.signature)))
+        Ok(that(&|s| signature.is_some_and(|told| told == s.at(account).signature || told == s.signature)))
     }
 }

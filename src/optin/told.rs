@@ -72,8 +72,11 @@ fn hide_number(text: &mut String) {
 /// Opens an event's sealed bytes. `None` when it has none, or they were destroyed.
 pub(crate) fn open_sealed(keyring: &Keyring, row: &EventRow) -> Option<Vec<u8>> {
     let sealed = row.sealed.as_deref()?;
-    let place = event_row(row.rid, event_key(&row.source, &row.event_id, &row.kind, row.shop));
-    keyring.open(&event_place(&place), sealed).ok()
+    // A reply that an account told is keyed without the shop that it was found to answer.
+    [row.shop, None].into_iter().find_map(|shop| {
+        let place = event_row(row.rid, event_key(&row.source, &row.event_id, &row.kind, shop));
+        keyring.open(&event_place(&place), sealed).ok()
+    })
 }
 
 /// Seals bytes for an event that is about to be recorded.
