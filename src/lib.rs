@@ -9,13 +9,24 @@ pub mod facts;
 pub mod gate;
 pub mod id;
 pub mod inbound;
+pub mod intake;
 pub mod keyring;
 pub mod message;
+pub mod optin;
 pub mod phone;
 pub mod policy;
 pub mod provider;
 pub mod secret;
+pub mod stop;
 pub mod store;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;
 pub mod ticket;
 pub mod window;
+
+pub use clock::Timestamp;
+pub use consent::{Days, Envelope, Evidence, Method, Notice, OptIn, Purpose};
+pub use optin::{Optin106, Owner, Shop, ShopHandle};
+pub use phone::Phone;
+pub use policy::Policy;

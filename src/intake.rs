@@ -1,0 +1,466 @@
+//! What comes back: replies become stops, complaints or evidence; reports join their rows and rest dead numbers.
+//!
+//! Everything is recorded before the platform is answered, and may be told any number of times: the same (source, event
+//! id) for the same person changes nothing.
+
+use crate::clock::Timestamp;
+use crate::consent::Envelope;
+use crate::delivery::{Class, Found, classify};
+use crate::facts::{Event, Health, OwnerKey, Scope, ShopKey};
+use crate::id::{AccountId, CampaignName, Reference, Rid, ShopId, hex};
+use crate::inbound::{HttpAnswer, HttpCall, Inbound, InboundError, Reply, Report};
+use crate::optin::stops::{COMPLAINT, SENDERS_DAYS, StopChange, case_detail, days, quoted};
+use crate::optin::told::{Told, seal};
+use crate::optin::{Optin106, Recorded, ShopHandle};
+use crate::phone::Phone;
+use crate::stop::{Breadth, Intent, Reading};
+use crate::store::{Change, Changed, Effect, Joined, Lane, Load, Loaded, ReportAsk, StoreError};
+use serde_json::json;
+use sha2::Digest;
+
+/// Why a callback was not taken in. Do not answer 200 then: the platform tells again.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IntakeError {
+    /// The callback itself.
+    #[error(transparent)]
+    Inbound(#[from] InboundError),
+    /// The store said no; what was recorded before is recorded, and telling again is harmless.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// This process has no provider for the account.
+    #[error("no provider is registered for this account in this process; give it to Optin106::add_account")]
+    UnknownAccount,
+}
+
+impl IntakeError {
+    /// Stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Inbound(InboundError::Forged) => "callback_forged",
+            Self::Inbound(InboundError::TooLarge { .. }) => "callback_too_large",
+            Self::Inbound(InboundError::NotOffered) => "callback_not_offered",
+            Self::Inbound(_) => "callback_malformed",
+            Self::Store(e) => e.code(),
+            Self::UnknownAccount => "unknown_account",
+        }
+    }
+
+    /// The HTTP status to answer.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Inbound(InboundError::Forged) => 403,
+            Self::Inbound(InboundError::TooLarge { .. }) => 413,
+            Self::Inbound(InboundError::NotOffered) | Self::UnknownAccount => 404,
+            Self::Inbound(_) => 400,
+            Self::Store(_) => 503,
+        }
+    }
+}
+
+/// A callback that is recorded.
+#[derive(Debug)]
+pub struct IntakeOutcome {
+    /// To be sent to the platform, to the byte.
+    pub answer: HttpAnswer,
+    /// What was in it, in order.
+    pub events: Vec<IntakeEvent>,
+}
+
+/// One event that is recorded.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum IntakeEvent {
+    /// A reply.
+    Reply(ReplyEvent),
+    /// A delivery report.
+    Report(ReportEvent),
+}
+
+/// A reply, as read and recorded.
+#[derive(Clone, Debug)]
+pub struct ReplyEvent {
+    /// Who.
+    pub phone: Phone,
+    /// What it says, how far it reaches and by which rule.
+    pub reading: Reading,
+    /// When recorded, and whether it had been before.
+    pub recorded: Recorded,
+}
+
+/// A delivery report, as read and recorded.
+#[derive(Clone, Debug)]
+pub struct ReportEvent {
+    /// Whose handset.
+    pub phone: Phone,
+    /// The code as it came.
+    pub code: String,
+    /// What it means.
+    pub meaning: Found,
+    /// The shop whose message it is, where the row is known.
+    pub shop: Option<ShopId>,
+    /// Its campaign, where the row is known.
+    pub campaign: Option<CampaignName>,
+    /// Our reference, where the platform echoes it.
+    pub reference: Option<Reference>,
+    /// Whether it waits for the answer of its request.
+    pub waiting: bool,
+    /// Whether it had been told before.
+    pub repeated: bool,
+}
+
+impl Optin106 {
+    /// Takes a callback in. Give the answer only after this has returned.
+    ///
+    /// # Errors
+    /// [`IntakeError`]; [`IntakeError::status`] is what to answer.
+    pub async fn intake(&self, account: &AccountId, call: &HttpCall) -> Result<IntakeOutcome, IntakeError> {
+        if call.body.len() > HttpCall::MAX_BODY {
+            return Err(InboundError::TooLarge { bytes: call.body.len() }.into());
+        }
+        let provider = self.resolve(account).ok_or(IntakeError::UnknownAccount)?;
+        let callback = provider.inbound(call)?;
+        let route = provider.profile().name;
+        let mut events = Vec::with_capacity(callback.events.len());
+        for event in callback.events {
+            events.push(self.take_in(account, route, event).await?);
+        }
+        Ok(IntakeOutcome { answer: callback.answer, events })
+    }
+
+    /// Takes one event in that came another way than by HTTP, such as over a carrier's connection.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn take_in(&self, account: &AccountId, route: &str, event: Inbound) -> Result<IntakeEvent, StoreError> {
+        match event {
+            Inbound::Reply(reply) => self.account_reply(account, reply).await.map(IntakeEvent::Reply),
+            Inbound::Report(report) => self.account_report(account, route, report).await.map(IntakeEvent::Report),
+        }
+    }
+
+    async fn account_reply(&self, account: &AccountId, reply: Reply) -> Result<ReplyEvent, StoreError> {
+        let rid = self.store().keyring().rid(reply.phone);
+        let (extension, signature) = (reply.extension.as_deref(), reply.signature.as_deref());
+        let signing = self.shops_signing(account, extension, signature).await?;
+        let shop = if let [(_, shop)] = signing[..] { Some(shop) } else { None };
+        let mut owners: Vec<OwnerKey> = signing.into_iter().map(|(owner, _)| owner).collect();
+        owners.sort_unstable();
+        owners.dedup();
+        let mut why = "signature_or_extension";
+        if owners.is_empty() {
+            let from = reply.at.min(self.clock().now()).minus(days(SENDERS_DAYS));
+            owners = self.store().senders(rid, Some(account.clone()), from).await?;
+            why = "sent_through_account";
+        }
+        let envelope = Envelope { source: account.to_string(), event_id: reply.event_id, actor: String::new() };
+        let said = Said { rid, phone: reply.phone, shop, owners, why, at: Some(reply.at), text: &reply.text };
+        self.record_reply(said, None, envelope).await
+    }
+
+    /// `teller` is the shop whose ids the envelope counts in; `None` for an account's, so that a signature that is
+    /// registered meanwhile makes no second event of one reply.
+    async fn record_reply(
+        &self,
+        said: Said<'_>,
+        teller: Option<ShopKey>,
+        envelope: Envelope,
+    ) -> Result<ReplyEvent, StoreError> {
+        let reading = crate::stop::read(said.text);
+        let kind = kind_of(reading.intent);
+        let when = said.at.unwrap_or(self.clock().now());
+        let told = Told::new(envelope, kind, teller, |h| {
+            h.update(when.millis().to_be_bytes());
+            h.update(said.text);
+        });
+        let (lane, change) = match reading.intent {
+            Intent::Complaint | Intent::Stop => (Lane::Urgent, self.reply_stop(&said, reading, kind, told, when)),
+            Intent::Other | Intent::Yes => (Lane::Normal, self.reply_note(&said, reading, kind, told)),
+        };
+        let recorded = recorded(self.change_one(lane, change).await?)?;
+        Ok(ReplyEvent { phone: said.phone, reading, recorded })
+    }
+
+    fn reply_stop(&self, said: &Said<'_>, reading: Reading, kind: &'static str, told: Told, when: Timestamp) -> Change {
+        let mut detail = if kind == COMPLAINT { case_detail("reply", when) } else { json!({}) };
+        detail["rule"] = reading.rule.into();
+        let scopes = match reading.breadth {
+            Breadth::Everyone => Some(vec![Scope::Everyone]),
+            Breadth::Sender if said.owners.is_empty() => None,
+            Breadth::Sender => {
+                detail["attribution"] = said.why.into();
+                Some(said.owners.iter().copied().map(Scope::Owner).collect())
+            }
+        };
+        let sealed = self.seal_case(said.rid, told.key, None, Some(said.text));
+        let (rid, shop, at) = (said.rid, said.shop, said.at);
+        StopChange { rid, told, kind, shop, at, scopes, detail, sealed: Some(sealed) }.change()
+    }
+
+    /// A reply that stops nothing. A yes is evidence for a consent that the shop records, never consent by itself.
+    fn reply_note(&self, said: &Said<'_>, reading: Reading, kind: &'static str, told: Told) -> Change {
+        let sealed = seal(self.store().keyring(), said.rid, told.key, quoted(said.text).as_bytes());
+        let detail = json!({ "rule": reading.rule });
+        Change {
+            rid: said.rid,
+            key: told.key,
+            envelope: told.envelope,
+            kind,
+            shop: said.shop,
+            claimed: said.at,
+            load: Load::Nothing,
+            decide: Box::new(move |_| Ok(Effect { events: Vec::new(), detail, sealed: Some(sealed) })),
+        }
+    }
+
+    async fn account_report(&self, account: &AccountId, route: &str, report: Report) -> Result<ReportEvent, StoreError> {
+        let rid = self.store().keyring().rid(report.phone);
+        let meaning = classify(&report.code, Some(route));
+        let envelope = Envelope { source: account.to_string(), event_id: report.event_id.clone(), actor: String::new() };
+        let told = report_told(envelope, &report.code, report.at);
+        let ask = ReportAsk {
+            source: told.envelope.source.clone(),
+            // One id may stand for a whole request; the store's is one person's.
+            event_id: format!("{}:{}", told.envelope.event_id, hex(rid.as_bytes())),
+            rid,
+            account: Some(account.clone()),
+            provider_id: report.provider_id.clone(),
+            reference: report.reference,
+            code: report.code.clone(),
+            delivered: delivered(&meaning, report.delivered),
+            at: report.at,
+            wait: true,
+        };
+        let joined = self.store().report(ask).await?;
+        let says = says(&meaning, report.delivered);
+        let reach = match says {
+            Says::Refused => self.reach(account, rid, &joined, report.at).await?,
+            Says::Everyone | Says::Health(_) | Says::Nothing => Vec::new(),
+        };
+        let change = report_change(rid, told, joined.shop, Some(report.at), &report.code, says, reach);
+        let repeated = match change {
+            Some(change) => recorded(self.change_one(Lane::Urgent, change).await?)?.repeated,
+            None => joined.repeated,
+        };
+        let (shop, campaign) = self.names(&joined).await?;
+        let (phone, code, reference) = (report.phone, report.code, report.reference);
+        Ok(ReportEvent { phone, code, meaning, shop, campaign, reference, waiting: joined.waiting, repeated })
+    }
+
+    /// The owners whom a refusal in a report reaches: the row's, else whoever sent through the account.
+    async fn reach(
+        &self,
+        account: &AccountId,
+        rid: Rid,
+        joined: &Joined,
+        at: Timestamp,
+    ) -> Result<Vec<OwnerKey>, StoreError> {
+        if let Some(key) = joined.shop {
+            let shop = self.store().shop_by_key(key).await?;
+            return Ok(shop.map(|s| s.owner).into_iter().collect());
+        }
+        let from = at.min(self.clock().now()).minus(days(SENDERS_DAYS));
+        self.store().senders(rid, Some(account.clone()), from).await
+    }
+
+    async fn names(&self, joined: &Joined) -> Result<(Option<ShopId>, Option<CampaignName>), StoreError> {
+        let shop = match joined.shop {
+            Some(key) => self.store().shop_by_key(key).await?.map(|s| s.id),
+            None => None,
+        };
+        let campaign = match joined.campaign {
+            Some(key) => self.store().campaign_by_key(key).await?.map(|c| c.name),
+            None => None,
+        };
+        Ok((shop, campaign))
+    }
+}
+
+impl ShopHandle {
+    /// Takes in a reply to this shop's last message, where the host reads replies itself.
+    ///
+    /// # Errors
+    /// The store's; call again then, a repeat is harmless.
+    pub async fn reply(
+        &self,
+        phone: Phone,
+        text: &str,
+        at: Option<Timestamp>,
+        envelope: Envelope,
+    ) -> Result<ReplyEvent, StoreError> {
+        let shop = self.current().await?;
+        let rid = self.optin().store().keyring().rid(phone);
+        let said = Said { rid, phone, shop: Some(shop.key), owners: vec![shop.owner], why: "shop", at, text };
+        self.optin().record_reply(said, Some(shop.key), envelope).await
+    }
+
+    /// Takes in a delivery report on this shop's last message, where the host reads reports itself. `carrier` names the
+    /// route that it came over, where known: the same code may mean opposite things on two routes.
+    ///
+    /// # Errors
+    /// The store's; call again then, a repeat is harmless.
+    pub async fn report(
+        &self,
+        phone: Phone,
+        code: &str,
+        carrier: Option<&str>,
+        at: Option<Timestamp>,
+        envelope: Envelope,
+    ) -> Result<ReportEvent, StoreError> {
+        let shop = self.current().await?;
+        let optin = self.optin();
+        let rid = optin.store().keyring().rid(phone);
+        let meaning = classify(code, carrier);
+        let told = report_told(envelope, code, at.unwrap_or(optin.clock().now()));
+        let says = says(&meaning, None);
+        let change = report_change(rid, told, Some(shop.key), at, code, says, vec![shop.owner]);
+        let repeated = match change {
+            Some(change) => recorded(optin.change_one(Lane::Urgent, change).await?)?.repeated,
+            None => false,
+        };
+        let code = code.to_owned();
+        let shop = Some(shop.id);
+        Ok(ReportEvent { phone, code, meaning, shop, campaign: None, reference: None, waiting: false, repeated })
+    }
+}
+
+/// A reply, and whom it answers.
+struct Said<'a> {
+    rid: Rid,
+    phone: Phone,
+    shop: Option<ShopKey>,
+    owners: Vec<OwnerKey>,
+    why: &'static str,
+    at: Option<Timestamp>,
+    text: &'a str,
+}
+
+fn kind_of(intent: Intent) -> &'static str {
+    match intent {
+        Intent::Complaint => COMPLAINT,
+        Intent::Other => "reply",
+        Intent::Stop => "reply_stop",
+        Intent::Yes => "yes",
+    }
+}
+
+fn recorded(changed: Changed) -> Result<Recorded, StoreError> {
+    match changed {
+        Changed::Recorded { at } => Ok(Recorded { at, repeated: false }),
+        Changed::Repeated { at } => Ok(Recorded { at, repeated: true }),
+        // Nothing refuses what a person said; a store that does is broken.
+        Changed::Refused(_) => Err(StoreError::Corrupt(None)),
+    }
+}
+
+/// The shop is no part of a report's key: told again, its row may be known by then, and it must not count twice.
+fn report_told(envelope: Envelope, code: &str, at: Timestamp) -> Told {
+    Told::new(envelope, REPORT, None, |h| {
+        h.update(at.millis().to_be_bytes());
+        h.update(code);
+    })
+}
+
+const REPORT: &str = "report";
+
+/// What a report means for the person.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Says {
+    /// A carrier's, regulator's or platform's list.
+    Everyone,
+    /// Something about the number.
+    Health(Health),
+    /// Nothing that can be relied on.
+    Nothing,
+    /// The person refused this sender.
+    Refused,
+}
+
+fn says(meaning: &Found, platform: Option<bool>) -> Says {
+    match meaning.class {
+        Class::BlockedByCarrier => Says::Everyone,
+        Class::BlockedByRecipient => Says::Refused,
+        Class::Dead => Says::Health(Health::Dead),
+        Class::SoftFailure if meaning.counts_as_soft_failure => Says::Health(Health::SoftFailure),
+        // A platform that contradicts its own code says nothing.
+        Class::Delivered if platform != Some(false) => Says::Health(Health::Delivered),
+        Class::Unknown if platform == Some(true) => Says::Health(Health::Delivered),
+        Class::Content | Class::Delivered | Class::SoftFailure | Class::Unknown => Says::Nothing,
+    }
+}
+
+/// What becomes of the row.
+fn delivered(meaning: &Found, platform: Option<bool>) -> Option<bool> {
+    match meaning.class {
+        Class::Delivered => Some(platform.unwrap_or(true)),
+        Class::Unknown => platform,
+        Class::BlockedByCarrier | Class::BlockedByRecipient | Class::Content | Class::Dead | Class::SoftFailure => {
+            Some(false)
+        }
+    }
+}
+
+/// The change of the person's facts; `None` when the report says nothing about the person: the row keeps the code.
+fn report_change(
+    rid: Rid,
+    told: Told,
+    shop: Option<ShopKey>,
+    at: Option<Timestamp>,
+    code: &str,
+    says: Says,
+    owners: Vec<OwnerKey>,
+) -> Option<Change> {
+    let code: String = code.chars().take(64).collect();
+    let detail = json!({ "code": code });
+    let scopes = match says {
+        Says::Nothing => return None,
+        Says::Everyone => Some(vec![Scope::Everyone]),
+        Says::Refused if owners.is_empty() => None,
+        Says::Refused => Some(owners.into_iter().map(Scope::Owner).collect()),
+        Says::Health(health) => return Some(health_change(rid, told, shop, at, health, detail)),
+    };
+    Some(StopChange { rid, told, kind: REPORT, shop, at, scopes, detail, sealed: None }.change())
+}
+
+fn health_change(
+    rid: Rid,
+    told: Told,
+    shop: Option<ShopKey>,
+    at: Option<Timestamp>,
+    says: Health,
+    detail: serde_json::Value,
+) -> Change {
+    Change {
+        rid,
+        key: told.key,
+        envelope: told.envelope,
+        kind: REPORT,
+        shop,
+        claimed: at,
+        load: Load::Nothing,
+        decide: Box::new(move |loaded: &Loaded| {
+            let at = at.unwrap_or(loaded.now).min(loaded.now);
+            Ok(Effect { events: vec![Event::Report { says, at }], detail, sealed: None })
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_report_says() {
+        for (code, platform, expected) in [
+            ("DELIVRD", None, Says::Health(Health::Delivered)),
+            ("DELIVRD", Some(false), Says::Nothing),
+            ("MBBLACK", None, Says::Refused),
+            ("no-such-code", None, Says::Nothing),
+            ("no-such-code", Some(true), Says::Health(Health::Delivered)),
+        ] {
+            let said = says(&classify(code, None), platform);
+            let blocked = matches!(expected, Says::Refused) && matches!(said, Says::Everyone);
+            assert!(said == expected || blocked, "{code}: {said:?}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Accounts: which provider speaks for which id. Secrets live in the provider value, never in the store.
+
+use crate::id::AccountId;
+use crate::provider::Provider;
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Finds the provider of an account when a worker needs it.
+///
+/// # Contract
+/// Quick and without side effects. `None` makes the account's rows wait; it never fails them.
+pub trait Accounts: std::fmt::Debug + Send + Sync {
+    /// The provider that speaks for `id`, where this process has its credentials.
+    fn resolve(&self, id: &AccountId) -> Option<Arc<dyn Provider>>;
+}
+
+/// The public settings of an account.
+#[derive(Clone, Debug, Default, serde::Deserialize, serde::Serialize)]
+#[serde(default)]
+pub struct AccountSettings {
+    /// The provider's name; filled in by [`Optin106::add_account`](crate::Optin106::add_account).
+    pub provider: String,
+    /// At most so many numbers a second over all workers; 0 is no limit.
+    pub pace: u32,
+    /// The price of one part, in ten-thousandths of a yuan (0.039 yuan is 390).
+    pub price: u32,
+}
+
+impl AccountSettings {
+    /// At most `numbers` a second over all workers.
+    #[must_use]
+    pub fn pace(mut self, numbers: u32) -> Self {
+        self.pace = numbers;
+        self
+    }
+
+    /// The price of one part, in ten-thousandths of a yuan.
+    #[must_use]
+    pub fn price(mut self, price: u32) -> Self {
+        self.price = price;
+        self
+    }
+
+    pub(super) fn named(mut self, provider: &str) -> Self {
+        provider.clone_into(&mut self.provider);
+        self
+    }
+}
+
+/// The accounts that this process was given.
+#[derive(Debug, Default)]
+pub(super) struct Registry(RwLock<HashMap<AccountId, Arc<dyn Provider>>>);
+
+impl Registry {
+    pub(super) fn put(&self, id: AccountId, provider: Arc<dyn Provider>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(id, provider);
+    }
+}
+
+impl Accounts for Registry {
+    fn resolve(&self, id: &AccountId) -> Option<Arc<dyn Provider>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+}
