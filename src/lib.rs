@@ -11,3 +11,5 @@ pub mod phone;
 pub mod provider;
 pub mod secret;
 pub mod ticket;
+#[cfg(feature = "testing")]
+pub mod testing;
