@@ -10,6 +10,8 @@ const SKEW_MS: i64 = 15 * 60 * 1000;
 
 pub(super) struct Platform<'a> {
     pub(super) gateway: &'a Gateway,
+    /// Which request, counted from 1: ids are made of it.
+    pub(super) serial: u64,
     pub(super) key_id: &'a str,
     pub(super) key_secret: &'a str,
     pub(super) signatures: &'a [String],
@@ -32,7 +34,7 @@ impl Platform<'_> {
     }
 
     fn request_id(&self) -> String {
-        format!("819BE656-0000-4858-8B21-{:012}", self.gateway.serial())
+        format!("819BE656-0000-4858-8B21-{:012}", self.serial)
     }
 
     fn answered(&self, call: &Call<'_>, now: Timestamp) -> Result<Reply, Refused> {
@@ -205,11 +207,11 @@ impl Platform<'_> {
             Step::Redirect(_) => return Ok(broken(&step).unwrap_or_else(|| Reply::json(307, String::new()))),
             _ => {}
         }
-        let id: Arc<str> = format!("{:018}^0", 900_000_000_000_000_000 + self.gateway.serial()).into();
+        let id: Arc<str> = format!("{:018}^0", 900_000_000_000_000_000 + self.serial).into();
         let messages: Vec<Wanted> =
             wanted.into_iter().map(|(number, text)| Wanted { number, text, id: id.clone() }).collect();
         let template = params.get("TemplateCode").map(String::as_str);
-        self.gateway.take(&Order { reference, template, messages: &messages }, now);
+        self.gateway.take(&Order { serial: self.serial, reference, template, messages: &messages }, now);
         if step == Step::UnknownCode {
             return Err(business("isv.NEVER_LISTED"));
         }

@@ -278,13 +278,17 @@ impl Gateway {
 
     /// The whole platform: checks a request, acts by the script, remembers, answers.
     pub fn handle(&self, call: &Call<'_>, now: Timestamp) -> Reply {
-        self.state().requests += 1;
+        let serial = {
+            let mut state = self.state();
+            state.requests += 1;
+            state.requests
+        };
         match &self.shared.account {
             Account::Aliyun { key_id, key_secret, signatures, templates } => {
-                aliyun::Platform { gateway: self, key_id, key_secret, signatures, templates }.handle(call, now)
+                aliyun::Platform { gateway: self, serial, key_id, key_secret, signatures, templates }.handle(call, now)
             }
             Account::Yunpian { apikey, signatures, uid } => {
-                yunpian::Platform { gateway: self, apikey, signatures, uid: *uid }.handle(call, now)
+                yunpian::Platform { gateway: self, serial, apikey, signatures, uid: *uid }.handle(call, now)
             }
         }
     }
@@ -331,7 +335,6 @@ impl Gateway {
     /// Takes messages; they are on file before this returns.
     fn take(&self, order: &Order<'_>, now: Timestamp) {
         let mut state = self.state();
-        let request = state.requests;
         if let Some(file) = &mut state.file {
             let mut lines = String::with_capacity(order.messages.len() * 48);
             for m in order.messages {
@@ -357,7 +360,7 @@ impl Gateway {
                     template: template.clone(),
                     text: m.text.clone(),
                     at: now,
-                    request,
+                    request: order.serial,
                     id: m.id.clone(),
                 });
             }
@@ -369,11 +372,6 @@ impl Gateway {
         let indices = state.by_number.get(&number).map(Vec::as_slice).unwrap_or_default();
         indices.iter().filter_map(|i| state.messages.get(*i as usize).cloned()).collect()
     }
-
-    /// The number of the request at hand, for ids.
-    fn serial(&self) -> u64 {
-        self.state().requests
-    }
 }
 
 impl fmt::Debug for Gateway {
@@ -384,6 +382,8 @@ impl fmt::Debug for Gateway {
 
 /// What one request asks to take.
 struct Order<'a> {
+    /// Which request, counted from 1.
+    serial: u64,
     reference: &'a str,
     template: Option<&'a str>,
     messages: &'a [Wanted],

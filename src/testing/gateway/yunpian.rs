@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 pub(super) struct Platform<'a> {
     pub(super) gateway: &'a Gateway,
+    /// Which request, counted from 1: ids are made of it.
+    pub(super) serial: u64,
     pub(super) apikey: &'a str,
     pub(super) signatures: &'a [String],
     pub(super) uid: bool,
@@ -92,12 +94,11 @@ impl Platform<'_> {
             Step::Redirect(_) => return Ok(broken(&step).unwrap_or_else(|| Reply::json(307, String::new()))),
             _ => {}
         }
-        let serial = self.gateway.serial();
         let mut messages = Vec::with_capacity(wanted.len());
         let mut rows = Vec::with_capacity(wanted.len());
         let picky = self.gateway.refuses_numbers();
         for (i, (mobile, text)) in wanted.into_iter().enumerate() {
-            let sid = serial * 1000 + i as u64 + 1;
+            let sid = self.serial * 1000 + i as u64 + 1;
             let code = match (number(&mobile), &step) {
                 (None, _) => 2,
                 (Some(_), Step::Partial { every, code }) if i % every.max(&1) == 0 => *code,
@@ -110,7 +111,7 @@ impl Platform<'_> {
             rows.push(Row { mobile, code, sid: if code == 0 { sid } else { 0 } });
         }
         let echoed = if self.uid { reference } else { "" };
-        self.gateway.take(&Order { reference: echoed, template: None, messages: &messages }, now);
+        self.gateway.take(&Order { serial: self.serial, reference: echoed, template: None, messages: &messages }, now);
         if step == Step::UnknownCode {
             return Err(Refused(-9999));
         }
