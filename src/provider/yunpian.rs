@@ -373,24 +373,22 @@ pub(crate) fn class(answer: Incoming<'_>) -> Class {
             Field::Status => Class::Report,
         };
     }
-    let known = |n: i64| code(n).map_or(Class::Unknown, |r| r.class);
     let Ok(parsed) = serde_json::from_slice::<SendAnswer<'_>>(answer.body) else {
         return if answer.status >= 500 { Class::Transient } else { Class::Unknown };
     };
     match (parsed.data.as_deref(), parsed.code) {
         (Some([first, rest @ ..]), _) => {
-            let class = row_class(first.code);
-            if rest.iter().all(|r| row_class(r.code) == class) { class } else { Class::Partial }
+            let class = class_of(first.code);
+            if rest.iter().all(|r| class_of(r.code) == class) { class } else { Class::Partial }
         }
-        (_, Some(n)) => known(n),
+        (_, Some(n)) => class_of(n),
         (_, None) => Class::Unknown,
     }
 }
 
-/// What a row's code means: there, a bad format is the number's.
 #[cfg(feature = "testing")]
-fn row_class(number: i64) -> Class {
-    if number == 2 { Class::NumberInvalid } else { code(number).map_or(Class::Unknown, |r| r.class) }
+fn class_of(number: i64) -> Class {
+    code(number).map_or(Class::Unknown, |r| r.class)
 }
 
 /// The class and outcome of each row of a bulk answer, by number as written.
@@ -400,7 +398,7 @@ pub(crate) fn settled_rows(answer: Incoming<'_>) -> Vec<(String, Class, Outcome)
         return Vec::new();
     };
     let row = |r: &Row<'_>| {
-        (r.mobile.clone().into_owned(), row_class(r.code), verdict(r.code, &r.sid, answer.status, true).outcome)
+        (r.mobile.clone().into_owned(), class_of(r.code), verdict(r.code, &r.sid, answer.status, true).outcome)
     };
     parsed.data.iter().flatten().map(row).collect()
 }
