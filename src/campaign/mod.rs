@@ -5,7 +5,7 @@ mod build;
 mod plan;
 pub mod report;
 mod runner;
-pub(crate) mod sort;
+mod sort;
 mod unknowns;
 
 pub use audience::Audience;

@@ -11,8 +11,8 @@ use crate::id::Rid;
 use crate::ledger::{Answered, Call, Leg, Payload, Turn};
 use crate::money::Money;
 use crate::policy::law::Code;
-use crate::store::{Lease, Result, ScanRow, Settled, StoreError};
-use futures_util::StreamExt;
+use crate::store::{Lease, RefusedEntry, Result, ScanRow, Settled, StoreError};
+use futures_util::{StreamExt, TryStreamExt};
 use futures_util::stream::FuturesUnordered;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -496,7 +496,8 @@ impl Campaign {
         Ok(report)
     }
 
-    /// Every row with its number, state, reason and proof, in the order of recipient ids, page by page.
+    /// Every row with its number, state, reason and proof, in the order of recipient ids, then every entry of the
+    /// audience that became no row, by position; page by page.
     pub fn report_rows(
         &self,
     ) -> impl futures_core::Stream<Item = std::result::Result<ReportRow, CampaignError>> + Send + '_ {
@@ -506,7 +507,23 @@ impl Campaign {
             let rows: Vec<_> = page.into_iter().map(|r| self.report_row(r)).collect();
             Ok::<_, CampaignError>(Some((futures_util::stream::iter(rows), Some(last))))
         });
-        futures_util::TryStreamExt::try_flatten(pages)
+        let entries = futures_util::stream::try_unfold(None, move |after: Option<u64>| async move {
+            let page = self.store().refused_entries(self.inner.row.key, after, 1_000).await?;
+            let Some(last) = page.last().map(|e| e.position) else { return Ok(None) };
+            let rows: Vec<_> = page.into_iter().map(|e| Ok(self.entry_row(e))).collect();
+            Ok::<_, CampaignError>(Some((futures_util::stream::iter(rows), Some(last))))
+        });
+        pages.try_flatten().chain(entries.try_flatten())
+    }
+
+    fn entry_row(&self, entry: RefusedEntry) -> ReportRow {
+        let e = entry.code.explain(self.now().day());
+        ReportRow {
+            line: entry.line,
+            code: Some(if entry.detail.is_empty() { entry.code.as_str().to_owned() } else { entry.detail }),
+            why: Why { zh: e.sentence_zh.into(), en: e.sentence_en.into() },
+            ..ReportRow::at(entry.position)
+        }
     }
 
     fn report_row(&self, row: ScanRow) -> std::result::Result<ReportRow, CampaignError> {
@@ -516,23 +533,22 @@ impl Campaign {
         } else {
             Some(Payload::open(inner.ledger.store.keyring(), inner.row.key, row.rid, &row.sealed)?)
         };
-        let explained = row.code.parse::<Code>().ok().map(|c| c.explain(self.now().day()));
+        let why = row.code.parse::<Code>().ok().map(|c| c.explain(self.now().day()));
         Ok(ReportRow {
             position: row.position,
             line: row.line,
-            number: payload.as_ref().map(|p| p.phone),
+            phone: payload.as_ref().map(|p| p.phone),
             caller_ref: payload.and_then(|p| p.caller_ref),
-            state: row.state,
-            reason_zh: explained.as_ref().map(|e| e.sentence_zh.to_string()).unwrap_or_default(),
-            reason_en: explained.map(|e| e.sentence_en.to_string()).unwrap_or_default(),
-            code: row.code,
+            state: Some(row.state),
+            why: why.map_or_else(Why::default, |e| Why { zh: e.sentence_zh.into(), en: e.sentence_en.into() }),
+            code: Some(row.code).filter(|c| !c.is_empty()),
             variant: inner.spec.variants.get(usize::from(row.variant)).map(|(name, _)| name.clone()),
             account: row.account,
             provider_id: row.provider_id,
             begun_at: row.begun,
             settled_at: row.settled,
-            parts: row.parts.into(),
-            price: Money::from_ten_thousandths(row.price.into()),
+            parts: Some(row.parts.into()),
+            price: row.begun.map(|_| Money::from_ten_thousandths(row.price.into())),
         })
     }
 }

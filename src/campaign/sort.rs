@@ -19,9 +19,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes of records that are sorted in memory, unless said otherwise.
-pub const DEFAULT_BUDGET: usize = 16 << 20;
+pub(super) const DEFAULT_BUDGET: usize = 16 << 20;
 /// The longest payload, in bytes.
-pub const PAYLOAD_MAX: usize = 64 << 10;
+pub(super) const PAYLOAD_MAX: usize = 64 << 10;
 
 /// Runs merged at once: bounds open files and read buffers.
 const FAN_IN: usize = 64;
@@ -34,17 +34,17 @@ const BUDGET_MAX: usize = 1 << 30;
 
 /// One record, lent until the next call.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Record<'a> {
+pub(super) struct Record<'a> {
     /// First order: big-endian bytes.
-    pub key: [u8; 16],
+    pub(super) key: [u8; 16],
     /// Second order, such as the position in the audience.
-    pub seq: u64,
+    pub(super) seq: u64,
     /// What was pushed.
-    pub payload: &'a [u8],
+    pub(super) payload: &'a [u8],
 }
 
 /// One record of its own, as the iterator gives it: key, sequence number, payload.
-pub type OwnedRecord = ([u8; 16], u64, Vec<u8>);
+pub(super) type OwnedRecord = ([u8; 16], u64, Vec<u8>);
 
 #[derive(Clone, Copy, Debug)]
 struct Slot {
@@ -60,7 +60,7 @@ const SLOT: usize = size_of::<Slot>();
 ///
 /// Blocking: call it from a thread that may wait for the disk.
 #[derive(Debug)]
-pub struct Sorter {
+pub(super) struct Sorter {
     dir: PathBuf,
     budget: usize,
     arena: Vec<u8>,
@@ -74,7 +74,7 @@ impl Sorter {
     /// (see [`DEFAULT_BUDGET`]; at most 1 GiB counts).
     ///
     /// Nothing is touched on disk until the budget is used up.
-    pub fn new(dir: Option<&Path>, budget: usize) -> Self {
+    pub(super) fn new(dir: Option<&Path>, budget: usize) -> Self {
         let dir = dir.map_or_else(std::env::temp_dir, Path::to_path_buf);
         Self { dir, budget: budget.min(BUDGET_MAX), arena: Vec::new(), slots: Vec::new(), levels: Vec::new() }
     }
@@ -84,7 +84,7 @@ impl Sorter {
     /// # Errors
     /// `InvalidInput` for a payload over [`PAYLOAD_MAX`]; otherwise what the disk says. After an error of the disk the
     /// sorter holds an incomplete set and must be dropped.
-    pub fn push(&mut self, key: [u8; 16], seq: u64, payload: &[u8]) -> io::Result<()> {
+    pub(super) fn push(&mut self, key: [u8; 16], seq: u64, payload: &[u8]) -> io::Result<()> {
         if payload.len() > PAYLOAD_MAX {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a payload has at most 65536 bytes"));
         }
@@ -108,7 +108,7 @@ impl Sorter {
     ///
     /// # Errors
     /// What the disk says; `InvalidData` or `UnexpectedEof` for a run that does not read back as written.
-    pub fn finish(mut self) -> io::Result<Sorted> {
+    pub(super) fn finish(mut self) -> io::Result<Sorted> {
         if self.levels.is_empty() {
             self.slots.sort_unstable_by_key(order);
             return Ok(Sorted(Inner::Memory { arena: self.arena, slots: self.slots, next: 0 }));
@@ -176,7 +176,7 @@ impl Sorter {
 
 /// The records by (key, seq): an iterator of owned records, or lent ones by [`Sorted::next_record`].
 #[derive(Debug)]
-pub struct Sorted(Inner);
+pub(super) struct Sorted(Inner);
 
 #[derive(Debug)]
 enum Inner {
@@ -190,7 +190,7 @@ impl Sorted {
     ///
     /// # Errors
     /// What the disk says; `InvalidData` or `UnexpectedEof` for a run that does not read back as written.
-    pub fn next_record(&mut self) -> io::Result<Option<Record<'_>>> {
+    pub(super) fn next_record(&mut self) -> io::Result<Option<Record<'_>>> {
         if let Inner::Merge(merge) = &mut self.0
             && let Err(e) = merge.step()
         {
