@@ -1,4 +1,5 @@
 //! The one send against gateways that fail in every way: what is claimed must be what happened.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::{Http, HttpSettings, SettingsError, Wire};
 use crate::clock::{Clock, Sleep, SystemClock, Timestamp};
@@ -465,7 +466,7 @@ async fn the_gateway_refuses_what_the_platform_would() {
     let stamp = crate::clock::Stamp::fresh(&*clock);
     let one = batch(&*clock, 1, false);
     let out = aliyun().request(&one.request(), "h", &stamp).unwrap();
-    let mut headers: Vec<(&str, &str)> = out.headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let mut headers: Vec<(&str, &str)> = out.headers.iter().map(|(n, v)| (*n, v.as_ref())).collect();
     headers.push(("host", "h"));
     let call = crate::testing::gateway::Call {
         method: "POST",
