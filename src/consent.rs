@@ -455,6 +455,12 @@ impl RowError {
     }
 }
 
+impl From<std::convert::Infallible> for RowError {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
 impl OptInRow {
     /// Reads the row.
     ///

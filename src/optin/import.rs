@@ -179,7 +179,7 @@ impl Shops {
     }
 }
 
-type Read_<T> = Result<T, ImportError>;
+type Taken<T> = Result<T, ImportError>;
 
 impl Optin106 {
     /// Imports a stop list. Each row is a stop; a list that was cut is imported again whole, and rows that are there
@@ -191,7 +191,7 @@ impl Optin106 {
     where
         S: Stream<Item = Result<StopRow, ImportError>> + Send + Unpin + 'a,
     {
-        self.import(rows, move |shops, row| Box::pin(self.stop_change(list, shops, row)))
+        self.import(list, rows)
     }
 
     /// Imports a stop list in CSV, UTF-8 or GBK. Columns `phone`, and optionally `scope`, `shop`, `at`; without a header
@@ -217,7 +217,7 @@ impl Optin106 {
     where
         S: Stream<Item = Result<PastSendRow, ImportError>> + Send + Unpin + 'a,
     {
-        self.import(rows, move |shops, row| Box::pin(self.past_send(shops, row)))
+        self.import("", rows)
     }
 
     /// Imports past sends in CSV, UTF-8 or GBK. Columns `phone`, `shop`, `at`, `campaign`; without a header they stand in
@@ -233,15 +233,12 @@ impl Optin106 {
         self.import_past_sends(stream::iter(rows))
     }
 
-    fn import<'a, R, S, F>(&'a self, rows: S, make: F) -> impl Stream<Item = ImportedRow> + Unpin + 'a
+    fn import<'a, R, S>(&'a self, list: &'a str, rows: S) -> impl Stream<Item = ImportedRow> + Unpin + 'a
     where
-        R: Lined + Send + 'a,
-        S: Stream<Item = Read_<R>> + Send + Unpin + 'a,
-        F: for<'s> Fn(&'s mut Shops, R) -> BoxMake<'s, 'a> + Send + Sync + 'a,
+        R: Imported + Send + 'a,
+        S: Stream<Item = Taken<R>> + Send + Unpin + 'a,
     {
-        let make = Arc::new(make);
         stream::unfold((rows, 0u64), move |(mut rows, from)| {
-            let make = Arc::clone(&make);
             async move {
                 let chunk = next_chunk(&mut rows, |_| 128).await;
                 let count = chunk.len() as u64;
@@ -254,7 +251,7 @@ impl Optin106 {
                 for (i, row) in chunk.into_iter().enumerate() {
                     let line = line_of(&row);
                     let made = match row {
-                        Ok(row) => make(&mut shops, row).await,
+                        Ok(row) => row.change(self, list, &mut shops).await,
                         Err(e) => Err(e),
                     };
                     let outcome = made.map(|change| {
@@ -281,7 +278,7 @@ impl Optin106 {
         .boxed()
     }
 
-    async fn stop_change(&self, list: &str, shops: &mut Shops, row: StopRow) -> Read_<Change> {
+    async fn stop_change(&self, list: &str, shops: &mut Shops, row: StopRow) -> Taken<Change> {
         let columns = Columns { phone: 1, shop: 3, at: 4 };
         let parsed = self.parse(&columns, &row.phone, &row.shop, &row.at, row.line)?;
         let bad = |column, code| ImportError::Row { line: row.line, column, code };
@@ -320,7 +317,7 @@ impl Optin106 {
         Ok(stop.change())
     }
 
-    async fn past_send(&self, shops: &mut Shops, row: PastSendRow) -> Read_<Change> {
+    async fn past_send(&self, shops: &mut Shops, row: PastSendRow) -> Taken<Change> {
         let columns = Columns { phone: 1, shop: 2, at: 3 };
         let parsed = self.parse(&columns, &row.phone, &row.shop, &row.at, row.line)?;
         let bad = |column, code| ImportError::Row { line: row.line, column, code };
@@ -349,7 +346,7 @@ impl Optin106 {
         })
     }
 
-    fn parse(&self, columns: &Columns, phone: &str, shop: &str, at: &str, line: Option<u64>) -> Read_<Parsed> {
+    fn parse(&self, columns: &Columns, phone: &str, shop: &str, at: &str, line: Option<u64>) -> Taken<Parsed> {
         let bad = |column, code| ImportError::Row { line, column, code };
         let phone = phone.parse::<Phone>().map_err(|e| bad(columns.phone, phone_code(&e)))?;
         let at = match at.trim() {
@@ -363,7 +360,7 @@ impl Optin106 {
         Ok(Parsed { phone, at, shop, line })
     }
 
-    async fn shop_of(&self, shops: &mut Shops, row: &Parsed, column: u32) -> Read_<Option<Arc<ShopRow>>> {
+    async fn shop_of(&self, shops: &mut Shops, row: &Parsed, column: u32) -> Taken<Option<Arc<ShopRow>>> {
         let Some(id) = &row.shop else { return Ok(None) };
         match shops.get(self, id).await {
             Ok(Some(shop)) => Ok(Some(shop)),
@@ -403,10 +400,6 @@ impl Optin106 {
     }
 }
 
-type BoxMake<'s, 'a> = std::pin::Pin<Box<dyn Future<Output = Read_<Change>> + Send + 's>>
-where
-    'a: 's;
-
 struct Columns {
     phone: u32,
     shop: u32,
@@ -426,24 +419,34 @@ fn phone_code(e: &crate::phone::PhoneError) -> &'static str {
     e.code()
 }
 
-/// A row that may know its line.
-trait Lined {
+/// A row that becomes a change.
+trait Imported {
     fn line(&self) -> Option<u64>;
+
+    fn change(self, optin: &Optin106, list: &str, shops: &mut Shops) -> impl Future<Output = Taken<Change>> + Send;
 }
 
-impl Lined for StopRow {
+impl Imported for StopRow {
     fn line(&self) -> Option<u64> {
         self.line
     }
-}
 
-impl Lined for PastSendRow {
-    fn line(&self) -> Option<u64> {
-        self.line
+    async fn change(self, optin: &Optin106, list: &str, shops: &mut Shops) -> Taken<Change> {
+        optin.stop_change(list, shops, self).await
     }
 }
 
-fn line_of<R: Lined>(row: &Read_<R>) -> Option<u64> {
+impl Imported for PastSendRow {
+    fn line(&self) -> Option<u64> {
+        self.line
+    }
+
+    async fn change(self, optin: &Optin106, _list: &str, shops: &mut Shops) -> Taken<Change> {
+        optin.past_send(shops, self).await
+    }
+}
+
+fn line_of<R: Imported>(row: &Taken<R>) -> Option<u64> {
     match row {
         Ok(row) => row.line(),
         Err(ImportError::Row { line, .. }) => *line,
@@ -459,7 +462,7 @@ fn csv_rows<'a, T>(
     csv: impl Read + Send + 'a,
     names: &'static [&'static str],
     make: impl Fn(u64, Box<dyn FnMut(usize) -> String + '_>) -> T + Send + 'a,
-) -> impl Iterator<Item = Read_<T>> + Send + 'a {
+) -> impl Iterator<Item = Taken<T>> + Send + 'a {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(csv);
     let mut record = csv::ByteRecord::new();
     let mut places: Option<Vec<Option<usize>>> = None;
@@ -520,7 +523,7 @@ fn text(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn read(csv: &[u8]) -> Vec<Read_<StopRow>> {
+    fn read(csv: &[u8]) -> Vec<Taken<StopRow>> {
         csv_rows(csv, &["phone", "scope", "shop", "at"], |line, mut f| StopRow {
             phone: f(0),
             scope: f(1),
