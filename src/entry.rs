@@ -74,6 +74,23 @@ impl State {
         }
     }
 
+    /// In Chinese.
+    pub fn zh(self) -> &'static str {
+        match self {
+            Self::Delivered => "已送达",
+            Self::Accepted => "已提交，待回执",
+            Self::NoReport => "已提交，无回执",
+            Self::Undelivered => "未送达",
+            Self::Failed => "平台拒绝",
+            Self::Refused => "不可发送",
+            Self::Expired => "活动结束未发",
+            Self::Unknown => "结果未知",
+            Self::Unresolved => "结果未知，待人工确认",
+            Self::Begun => "提交中",
+            Self::Planned => "待发送",
+        }
+    }
+
     /// Whether the platform took it.
     pub fn is_taken(self) -> bool {
         matches!(self, Self::Accepted | Self::Delivered | Self::Undelivered | Self::NoReport)
@@ -82,6 +99,17 @@ impl State {
     /// Whether it counts against caps and budget: everything begun that is not proven unsent.
     pub fn is_charged(self) -> bool {
         self.is_taken() || matches!(self, Self::Begun | Self::Failed | Self::Unknown | Self::Unresolved)
+    }
+
+    /// Whether nothing but a person or a late report changes it.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Accepted | Self::Begun | Self::Planned | Self::Unknown)
+    }
+}
+
+impl std::fmt::Display for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Marketing SMS over China's 106 ports, lawful by construction.
 
+pub mod campaign;
 pub mod cap;
 pub mod clock;
 pub mod consent;
@@ -11,7 +12,9 @@ pub mod id;
 pub mod inbound;
 pub mod intake;
 pub mod keyring;
+pub mod ledger;
 pub mod message;
+pub mod money;
 pub mod optin;
 pub mod phone;
 pub mod policy;
@@ -25,8 +28,10 @@ pub mod text;
 pub mod ticket;
 pub mod window;
 
+pub use campaign::{Audience, Campaign};
 pub use clock::Timestamp;
 pub use consent::{Days, Envelope, Evidence, Method, Notice, OptIn, Purpose};
+pub use money::Money;
 pub use optin::{Optin106, Owner, Shop, ShopHandle};
 pub use phone::Phone;
 pub use policy::Policy;

@@ -13,7 +13,7 @@ const LONGEST_NAME: usize = 32;
 const LONGEST_VALUE: usize = 20;
 
 /// What a hole takes.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, serde::Deserialize, serde::Serialize)]
 #[non_exhaustive]
 pub enum ParamKind {
     /// A voucher or order code: ASCII letters, digits and hyphens, at most 20.

@@ -3,6 +3,11 @@
 //! A provider speaks one API's bytes. It cannot ask whether it may send; it can only hold the
 //! [`Request`] that says so.
 
+pub mod aliyun;
+pub mod sign;
+pub mod wire;
+pub mod yunpian;
+
 use crate::clock::Timestamp;
 use crate::id::Reference;
 pub use crate::inbound::{Callback, HttpCall, InboundError};

@@ -530,7 +530,7 @@ impl fmt::Debug for BegunRow {
 }
 
 /// What became of a begun request, to be recorded.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settlement {
     /// Which request.
     pub key: i64,
@@ -872,6 +872,9 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Ends doubts of a request's rows (all that are in doubt when `rid` is `None`).
     async fn resolve(&self, request: i64, rid: Option<Rid>, to: Resolution) -> Result<u64>;
+
+    /// Ends the doubt about one row; how many rows that were.
+    async fn resolve_row(&self, campaign: CampaignKey, rid: Rid, to: Resolution) -> Result<u64>;
 
     /// Joins a delivery report to its row, or keeps it until the row's answer is there.
     async fn report(&self, ask: ReportAsk) -> Result<Joined>;

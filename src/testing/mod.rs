@@ -1,5 +1,10 @@
-//! Doubles and an injected clock. Outside semver.
+//! Doubles, fake gateways, an injected clock and the vectors of the conformance suite: what a plugin author's CI needs.
+//! Outside semver.
 
 pub mod clock;
+#[cfg(feature = "testing")]
+pub mod gateway;
+#[cfg(feature = "testing")]
+pub mod vectors;
 
 pub use clock::ManualClock;

@@ -497,4 +497,8 @@ impl super::Store for SqliteStore {
     async fn plan_ready(&self, campaign: CampaignKey, content: [u8; 32], entries: u64) -> Result<CampaignRow> {
         self.plan_ready_(campaign, content, entries).await
     }
+
+    async fn resolve_row(&self, campaign: CampaignKey, rid: Rid, to: Resolution) -> Result<u64> {
+        self.resolve_row_(campaign, rid, to).await
+    }
 }

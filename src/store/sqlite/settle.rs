@@ -445,6 +445,19 @@ impl SqliteStore {
         .await
     }
 
+    pub(super) async fn resolve_row_(&self, campaign: CampaignKey, rid: Rid, to: Resolution) -> Result<u64> {
+        let request = self
+            .read(move |conn| {
+                let sql = "SELECT request FROM message WHERE campaign = ?1 AND rid = ?2 AND request IS NOT NULL";
+                one(conn, sql, (campaign.0, &rid.0[..]), |r| r.get::<_, i64>(0))
+            })
+            .await?;
+        match request {
+            Some(request) => self.resolve_(request, Some(rid), to).await,
+            None => Ok(0),
+        }
+    }
+
     pub(super) async fn report_(&self, ask: ReportAsk) -> Result<Joined> {
         let joined = self.write(Lane::Normal, 1, move |tx| report(tx, &ask)).await?;
         if joined.waiting {

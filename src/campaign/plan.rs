@@ -1,0 +1,335 @@
+//! From an audience to rows: one per person, in the order of recipient ids, with flat memory.
+
+use super::audience::{Audience, BadRow, Entry};
+use super::report::{Bucket, Funnel, Share, Why};
+use super::sort::Sorter;
+use super::{Campaign, CampaignError};
+use crate::clock::Timestamp;
+use crate::gate::{Decision, Refusal};
+use crate::id::Rid;
+use crate::ledger::{Payload, params_of, personal_text};
+use crate::money::Money;
+use crate::policy::law::Code;
+use crate::store::{Phase, PlanRow, RefusedEntry, ScanRow};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
+
+/// Entries read, and rows written, at a time.
+const CHUNK: usize = 4_000;
+
+pub(super) async fn plan(campaign: Campaign, mut audience: Audience) -> Result<Campaign, CampaignError> {
+    let fresh = campaign.inner.row.phase == Phase::Planning;
+    let mut planner = Planner::new(&campaign);
+    loop {
+        let chunk = audience.next_chunk(CHUNK).await?;
+        if chunk.is_empty() {
+            break;
+        }
+        for item in chunk {
+            planner.take(item, fresh).map_err(CampaignError::Sort)?;
+        }
+        if planner.refused.len() >= CHUNK {
+            planner.flush_refused().await?;
+        }
+    }
+    let content = planner.digest.clone().finalize().into();
+    let entries = planner.entries;
+    if !fresh {
+        // Only reading: the rows are there. Other content under the same name is an error.
+        return if content == campaign.inner.row.content { Ok(campaign) } else { Err(CampaignError::Conflict) };
+    }
+    planner.write_rows().await?;
+    let row = campaign.store().plan_ready(campaign.inner.row.key, content, entries).await?;
+    Ok(campaign.with_row(row))
+}
+
+struct Planner<'a> {
+    campaign: &'a Campaign,
+    sorter: Sorter,
+    digest: Sha256,
+    entries: u64,
+    refused: Vec<RefusedEntry>,
+    payload: Vec<u8>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(campaign: &'a Campaign) -> Self {
+        let mut digest = Sha256::new();
+        digest.update(serde_json::to_vec(&campaign.inner.spec).expect("a specification serialises"));
+        Self {
+            campaign,
+            sorter: Sorter::new(None, super::sort::DEFAULT_BUDGET),
+            digest,
+            entries: 0,
+            refused: Vec::new(),
+            payload: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, item: Result<Entry, BadRow>, fresh: bool) -> std::io::Result<()> {
+        self.entries += 1;
+        match item {
+            Ok(entry) => {
+                self.digest.update(entry.phone.to_u64().to_be_bytes());
+                for (name, value) in &entry.params {
+                    self.digest.update(name.as_bytes());
+                    self.digest.update([0]);
+                    self.digest.update(value.as_bytes());
+                    self.digest.update([0]);
+                }
+                if let Some(r) = &entry.caller_ref {
+                    self.digest.update([1]);
+                    self.digest.update(r.as_bytes());
+                }
+                if fresh { self.push(entry) } else { Ok(()) }
+            }
+            Err(bad) => {
+                self.digest.update(b"bad");
+                self.digest.update(bad.code().as_bytes());
+                if fresh {
+                    let code = match bad.fault {
+                        super::audience::Fault::Number(_) | super::audience::Fault::EmptyNumber => Code::InvalidNumber,
+                        _ => Code::BadRow,
+                    };
+                    let detail = bad.code().to_owned();
+                    let BadRow { position, line, column, .. } = bad;
+                    self.refused.push(RefusedEntry { position, line, column, code, detail });
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn push(&mut self, entry: Entry) -> std::io::Result<()> {
+        let ledger = &self.campaign.inner.ledger;
+        let keyring = ledger.store.keyring();
+        let rid = keyring.rid(entry.phone);
+        let variant = variant(self.campaign, rid);
+        let params: Vec<(String, String)> = entry.params.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
+        let parts = match self.parts(variant, &params) {
+            Ok(parts) => parts,
+            Err(detail) => {
+                self.refused.push(RefusedEntry {
+                    position: entry.position,
+                    line: entry.line,
+                    column: None,
+                    code: Code::BadRow,
+                    detail: detail.to_owned(),
+                });
+                return Ok(());
+            }
+        };
+        // Parameters that the text does not use are not kept.
+        let params = if ledger.templates[usize::from(variant)].is_some() { params } else { Vec::new() };
+        let payload = Payload { phone: entry.phone, params, caller_ref: entry.caller_ref.map(String::from) };
+        self.payload.clear();
+        self.payload.extend_from_slice(&entry.line.unwrap_or(0).to_le_bytes());
+        self.payload.extend_from_slice(&[variant, parts]);
+        self.payload.extend_from_slice(&payload.seal(keyring, ledger.campaign, rid));
+        self.sorter.push(*rid.as_bytes(), entry.position, &self.payload)
+    }
+
+    /// The most parts that this person's text has at any account of the route.
+    fn parts(&self, variant: u8, params: &[(String, String)]) -> Result<u8, &'static str> {
+        let inner = &self.campaign.inner;
+        let mut most = 1;
+        for leg in &inner.legs {
+            let rendition = &leg.renditions[usize::from(variant)];
+            let parts = match &inner.ledger.templates[usize::from(variant)] {
+                None => rendition.parts(),
+                Some(template) => {
+                    let params = params_of(params).ok_or("bad_parameter")?;
+                    template.render(&params).map_err(|e| e.code())?;
+                    let text = personal_text(template, &inner_params(params), rendition).ok_or("bad_parameter")?;
+                    crate::text::billed_cn(&text).parts
+                }
+            };
+            most = most.max(parts);
+        }
+        u8::try_from(most).map_err(|_| "too_long")
+    }
+
+    async fn flush_refused(&mut self) -> Result<(), CampaignError> {
+        let refused = std::mem::take(&mut self.refused);
+        Ok(self.campaign.store().plan(self.campaign.inner.row.key, Vec::new(), refused).await?)
+    }
+
+    /// Merges the sorted runs: the first position of a person wins, the others are kept apart as repeated.
+    async fn write_rows(mut self) -> Result<(), CampaignError> {
+        self.flush_refused().await?;
+        let (store, key) = (self.campaign.store().clone(), self.campaign.inner.row.key);
+        let mut sorted = self.sorter.finish().map_err(CampaignError::Sort)?;
+        let mut last: Option<[u8; 16]> = None;
+        let mut writing = None;
+        loop {
+            let mut rows = Vec::with_capacity(CHUNK);
+            let mut refused = Vec::new();
+            while rows.len() < CHUNK && refused.len() < CHUNK {
+                let Some(record) = sorted.next_record().map_err(CampaignError::Sort)? else { break };
+                let (line, rest) = record.payload.split_first_chunk::<8>().ok_or_else(torn)?;
+                let line = Some(u64::from_le_bytes(*line)).filter(|n| *n > 0);
+                if last == Some(record.key) {
+                    let code = Code::Duplicate;
+                    refused.push(RefusedEntry { position: record.seq, line, column: None, code, detail: String::new() });
+                    continue;
+                }
+                last = Some(record.key);
+                let ([variant, parts], sealed) = rest.split_first_chunk::<2>().ok_or_else(torn)?;
+                rows.push(PlanRow {
+                    rid: Rid(record.key),
+                    position: record.seq,
+                    line,
+                    variant: *variant,
+                    parts: *parts,
+                    sealed: sealed.to_vec(),
+                });
+            }
+            // The next chunk is merged while the last one is written.
+            if let Some(write) = writing.take() {
+                let write: tokio::task::JoinHandle<_> = write;
+                write.await.map_err(|_| CampaignError::Store(crate::store::StoreError::Closed))??;
+            }
+            if rows.is_empty() && refused.is_empty() {
+                return Ok(());
+            }
+            let store = store.clone();
+            writing = Some(tokio::spawn(async move { store.plan(key, rows, refused).await }));
+        }
+    }
+}
+
+fn inner_params(params: crate::message::Params) -> Vec<(String, String)> {
+    params.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect()
+}
+
+fn torn() -> CampaignError {
+    CampaignError::Sort(std::io::Error::from(std::io::ErrorKind::InvalidData))
+}
+
+/// Which text a person gets: by a hash of person and campaign.
+fn variant(campaign: &Campaign, rid: Rid) -> u8 {
+    match campaign.inner.spec.variants.len() {
+        0 | 1 => 0,
+        n => {
+            let key = crate::store::event_key(campaign.inner.row.name.as_str(), &crate::id::hex(rid.as_bytes()));
+            (key % n as u64) as u8
+        }
+    }
+}
+
+impl Campaign {
+    /// Who would get it now (or at the start, if that is later), who would not and why, parts, cost, finish time.
+    ///
+    /// Every entry of the audience is in exactly one bucket; the sums are checked. A row that was already begun counts
+    /// as ready. It reads; it changes nothing.
+    ///
+    /// # Errors
+    /// [`CampaignError::Store`].
+    pub async fn funnel(&self) -> Result<Funnel, CampaignError> {
+        let inner = &self.inner;
+        let at = self.now().max(inner.spec.starts);
+        let leg = &inner.legs[0];
+        let gate = inner.ledger.gate(&leg.policy);
+        let mut funnel = Funnel::new(inner.row.name.clone());
+        funnel.total_entries = inner.row.entries;
+        let mut shares = vec![(0u64, 0u64); inner.spec.variants.len()];
+        let mut after = None;
+        loop {
+            let page = self.store().scan(inner.row.key, after, CHUNK, Some(inner.ledger.shop)).await?;
+            let Some(last) = page.last() else { break };
+            after = Some(last.rid);
+            for row in &page {
+                let bucket = bucket(row, &*gate, at, &mut funnel.next_open);
+                if matches!(bucket, Bucket::Ready | Bucket::Later)
+                    && let Some(share) = shares.get_mut(usize::from(row.variant))
+                {
+                    share.0 += 1;
+                    share.1 += u64::from(row.parts);
+                }
+                *funnel.buckets.entry(bucket).or_default() += 1;
+            }
+        }
+        for (code, n) in self.store().tally_entries(inner.row.key).await? {
+            let bucket = match code {
+                Code::Duplicate => Bucket::Duplicate,
+                code => Bucket::BadRow(Cow::Borrowed(code.as_str())),
+            };
+            *funnel.buckets.entry(bucket).or_default() += n;
+        }
+        self.finish_funnel(&mut funnel, &shares, at);
+        Ok(funnel)
+    }
+
+    fn finish_funnel(&self, funnel: &mut Funnel, shares: &[(u64, u64)], at: Timestamp) {
+        let inner = &self.inner;
+        let leg = &inner.legs[0];
+        funnel.ready = funnel.count(&Bucket::Ready);
+        for bucket in funnel.buckets.keys().cloned().collect::<Vec<_>>() {
+            if let Ok(code) = bucket.code().parse::<Code>() {
+                let why = code.explain(at.day());
+                let why = Why { zh: why.sentence_zh.into(), en: why.sentence_en.into() };
+                funnel.why.insert(bucket, why);
+            }
+        }
+        let mut rows = 0;
+        for ((entries, parts), (variant, _)) in shares.iter().zip(&inner.spec.variants) {
+            let cost = Money::from_ten_thousandths(parts * u64::from(leg.price));
+            funnel.parts += parts;
+            rows += entries;
+            let (variant, account) = (variant.clone(), leg.account.clone());
+            funnel.shares.push(Share { variant, account, entries: *entries, parts: *parts, cost });
+        }
+        funnel.cost = Money::from_ten_thousandths(funnel.parts * u64::from(leg.price));
+        funnel.finish = self.finish_time(rows, at);
+        if inner.spec.budget.is_some_and(|b| b < funnel.cost.ten_thousandths()) {
+            funnel.warnings.push("the budget does not cover everyone; rows beyond it expire unsent".to_owned());
+        }
+        if funnel.finish.is_none_or(|f| f > inner.spec.ends) && rows > 0 {
+            funnel.warnings.push("not everyone can be reached before the campaign ends".to_owned());
+        }
+    }
+
+    /// When the last row would be begun at the account's pace, inside the window.
+    fn finish_time(&self, rows: u64, at: Timestamp) -> Option<Timestamp> {
+        let leg = &self.inner.legs[0];
+        let pace = match leg.pace {
+            n if n > 0 => u64::from(n),
+            _ => u64::from(leg.provider.profile().calls_per_second).max(1) * leg.per_request as u64,
+        };
+        let mut left = i64::try_from(rows.saturating_mul(1_000).div_ceil(pace)).ok()?;
+        let mut t = at.millis();
+        for _ in 0..366 {
+            t = leg.policy.window.next_open(t);
+            let close = leg.policy.window.close_after(t)?;
+            if t + left <= close {
+                return Some(Timestamp::from_millis(t + left));
+            }
+            left -= close - t;
+            t = close.max(t + 1);
+        }
+        None
+    }
+}
+
+fn bucket(
+    row: &ScanRow,
+    gate: &crate::store::JudgeFn,
+    at: Timestamp,
+    next_open: &mut Option<Timestamp>,
+) -> Bucket {
+    use crate::entry::State;
+    if row.state == State::Refused || row.state == State::Expired {
+        return Bucket::Refused(Cow::Owned(row.code.clone()));
+    }
+    let Some((person, grants)) = row.facts.as_ref().filter(|_| row.state == State::Planned) else {
+        return Bucket::Ready;
+    };
+    match gate(&crate::facts::Facts { person, grants }, at) {
+        Decision::Go(_) => Bucket::Ready,
+        Decision::Later { until, .. } => {
+            *next_open = Some(next_open.map_or(until, |t| t.min(until)));
+            Bucket::Later
+        }
+        Decision::Refused(Refusal { code, .. }) => Bucket::Refused(Cow::Borrowed(code.as_str())),
+    }
+}

@@ -1,0 +1,562 @@
+//! Order, pace, failure: begins, submits and settles until nothing is left. No SQL, no JSON, no law.
+//!
+//! One task drives everything; dropping it is the same as the death of the process, and harmless: what had not left is
+//! planned again, what may have left is in doubt, by the journal.
+
+use super::report::{Figures, Report, ReportRow, Why};
+use super::{Campaign, CampaignError};
+use crate::clock::Timestamp;
+use crate::entry::State;
+use crate::id::Rid;
+use crate::ledger::{Answered, Call, Leg, Payload, Turn};
+use crate::money::Money;
+use crate::policy::law::Code;
+use crate::store::{Lease, RefusedEntry, Result, ScanRow, Settled, StoreError};
+use futures_util::{StreamExt, TryStreamExt};
+use futures_util::stream::FuturesUnordered;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+/// Shards that one worker holds at a time; others are left for other processes.
+const SHARDS: usize = 8;
+/// Begins under way at a time, each on a shard of its own.
+const BEGINS: usize = 2;
+/// Rows of a begin at most.
+const BEGIN_ROWS: usize = 1_000;
+/// Calls under way where a call carries one number; bulk calls are fewer.
+const IN_FLIGHT_SINGLE: usize = 64;
+const IN_FLIGHT_BULK: usize = 16;
+/// How long to wait before looking again when nothing can be done.
+const IDLE: Duration = Duration::from_secs(1);
+/// A settle that the store did not take is repeated so often; it is harmless to repeat.
+const SETTLE_TRIES: u32 = 8;
+
+/// Where a running campaign stands, in rows of this run.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Progress {
+    /// Rows of the campaign.
+    pub rows: u64,
+    /// Rows begun.
+    pub begun: u64,
+    /// Rows taken by a platform.
+    pub accepted: u64,
+    /// Rows ended by a platform's refusal.
+    pub failed: u64,
+    /// Rows refused by the gate.
+    pub refused: u64,
+    /// Rows that went back to planned.
+    pub back: u64,
+    /// Rows in doubt.
+    pub unknown: u64,
+    /// Why nothing is begun at the moment: `not_started`, `outside_window`, or what is held and the reason.
+    pub waiting: Option<String>,
+}
+
+impl Progress {
+    /// Rows of this run that need nothing more.
+    pub fn done(&self) -> u64 {
+        self.accepted + self.failed + self.refused + self.unknown
+    }
+}
+
+type Step<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
+
+enum Done {
+    Answered(Answered),
+    Begun { shard: usize, leg: usize, turn: Result<Turn> },
+    Beat,
+    Settled(Result<Settled>),
+    Woke,
+}
+
+struct Shard {
+    lease: Lease,
+    /// Where the next begin starts; `None` when this pass is over.
+    cursor: Option<Rid>,
+    busy: bool,
+}
+
+/// Why a run stops before everything is done.
+enum Stop {
+    Budget,
+    Cancelled,
+    Ended,
+    Error(StoreError),
+    Paused,
+}
+
+struct Runner<'a> {
+    campaign: &'a Campaign,
+    shards: Vec<Shard>,
+    calls: VecDeque<(usize, Call)>,
+    answered: Vec<Answered>,
+    steps: FuturesUnordered<Step<'a>>,
+    begins: usize,
+    in_flight: usize,
+    settling: bool,
+    sleeping: bool,
+    /// Per leg: no begin before this moment.
+    rests: Vec<Timestamp>,
+    progressed: bool,
+    budget_out: bool,
+    stop: Option<Stop>,
+    progress: Progress,
+    last_beat: Duration,
+    finished: u64,
+    rate: (Duration, u64, usize),
+}
+
+impl Campaign {
+    /// Where the running campaign stands; the newest value of each moment, until the last handle is dropped.
+    pub fn progress(&self) -> impl futures_core::Stream<Item = Progress> + use<> {
+        let receiver = self.inner.progress.subscribe();
+        futures_util::stream::unfold(receiver, |mut r| async move {
+            r.changed().await.ok()?;
+            let now = r.borrow_and_update().clone();
+            Some((now, r))
+        })
+    }
+
+    /// Sends what may be sent, until no row is planned, due before the campaign's end, or open; then gives the report.
+    ///
+    /// Waits for the start, for the window, for an account that rests or is held. Returns early when the campaign is
+    /// paused or cancelled. Rows in doubt are settled later by [`settle_unknowns`](Self::settle_unknowns). Several
+    /// processes may run the same campaign. Safe to drop at any await, and to call again.
+    ///
+    /// # Errors
+    /// [`CampaignError::Store`]: nothing was sent after the store failed.
+    pub async fn run(&self) -> std::result::Result<Report, CampaignError> {
+        self.store().recover().await?;
+        let legs = self.inner.legs.len();
+        let now = self.store().clock().mono();
+        let mut runner = Runner {
+            campaign: self,
+            shards: Vec::new(),
+            calls: VecDeque::new(),
+            answered: Vec::new(),
+            steps: FuturesUnordered::new(),
+            begins: 0,
+            in_flight: 0,
+            settling: false,
+            sleeping: false,
+            rests: vec![Timestamp::EPOCH; legs],
+            progressed: false,
+            budget_out: false,
+            stop: None,
+            progress: Progress { rows: self.rows(), ..Progress::default() },
+            last_beat: now,
+            finished: 0,
+            rate: (now, 0, IN_FLIGHT_SINGLE),
+        };
+        let done = runner.drive().await;
+        let leases = runner.shards.drain(..).map(|s| s.lease).collect();
+        let released = self.store().release(leases).await;
+        done.and(released)?;
+        self.report().await
+    }
+}
+
+impl<'a> Runner<'a> {
+    async fn drive(&mut self) -> Result<()> {
+        loop {
+            if self.stop.is_none() {
+                self.fill().await?;
+            }
+            self.launch();
+            if self.steps.is_empty() {
+                return self.end().await;
+            }
+            if let Some(done) = self.steps.next().await {
+                self.take(done);
+            }
+        }
+    }
+
+    /// The end of a run: nothing is under way any more.
+    async fn end(&mut self) -> Result<()> {
+        let code = match self.stop.take() {
+            Some(Stop::Error(e)) => return Err(e),
+            Some(Stop::Budget) => Code::BudgetExhausted,
+            Some(Stop::Cancelled | Stop::Ended) => Code::CampaignEnded,
+            Some(Stop::Paused) | None => return Ok(()),
+        };
+        self.campaign.store().expire(self.key(), code).await.map(drop)
+    }
+
+    fn key(&self) -> crate::store::CampaignKey {
+        self.campaign.inner.row.key
+    }
+
+    /// Starts begins, or finds out why there is nothing to begin.
+    async fn fill(&mut self) -> Result<()> {
+        let now = self.campaign.now();
+        let spec = &self.campaign.inner.spec;
+        if now >= spec.ends {
+            self.stop = Some(Stop::Ended);
+            return Ok(());
+        }
+        if self.sleeping {
+            return Ok(());
+        }
+        if now < spec.starts {
+            return self.wait(now, spec.starts, "not_started");
+        }
+        self.beat();
+        if self.calls.len() >= BEGIN_ROWS {
+            return Ok(());
+        }
+        let Some(leg) = self.leg(now) else { return Ok(()) };
+        if self.shards.is_empty() && !self.claim().await? {
+            return self.nothing_left(now).await;
+        }
+        if self.budget_out && self.idle() {
+            self.stop = Some(Stop::Budget);
+            return Ok(());
+        }
+        while self.begins < BEGINS && !self.budget_out {
+            let Some(i) = self.shards.iter().position(|s| !s.busy && s.cursor.is_some()) else { break };
+            self.begin(i, leg);
+        }
+        if self.begins == 0 && self.shards.iter().all(|s| s.cursor.is_none()) && self.idle() {
+            return self.pass_over(now).await;
+        }
+        Ok(())
+    }
+
+    fn idle(&self) -> bool {
+        self.begins == 0 && self.in_flight == 0 && !self.settling && self.answered.is_empty() && self.calls.is_empty()
+    }
+
+    /// The first account of the route that may be used now; sleeps when none may.
+    fn leg(&mut self, now: Timestamp) -> Option<usize> {
+        let window = |leg: &Leg| {
+            let w = leg.policy.window;
+            if w.contains(now.millis()) { now } else { Timestamp::from_millis(w.next_open(now.millis())) }
+        };
+        let legs = &self.campaign.inner.legs;
+        let ready: Vec<Timestamp> = legs.iter().zip(&self.rests).map(|(l, r)| window(l).max(*r)).collect();
+        if let Some(i) = ready.iter().position(|t| *t <= now) {
+            return Some(i);
+        }
+        let (i, at) = ready.iter().enumerate().min_by_key(|(_, t)| **t)?;
+        let why = if window(&legs[i]) > now { "outside_window" } else { "account_rests" };
+        if self.idle() || why == "account_rests" {
+            let _ = self.wait(now, *at, why);
+        }
+        None
+    }
+
+    fn wait(&mut self, now: Timestamp, until: Timestamp, why: &str) -> Result<()> {
+        let until = until.min(self.campaign.inner.spec.ends);
+        self.progress.waiting = Some(why.to_owned());
+        self.publish();
+        self.sleep(until.since(now).max(Duration::from_millis(1)));
+        Ok(())
+    }
+
+    fn sleep(&mut self, by: Duration) {
+        if !self.sleeping {
+            self.sleeping = true;
+            // In steps, so that a hold that is lifted, a cancel or a step of the clock is seen.
+            let sleep = self.campaign.store().clock().sleep(by.min(Duration::from_secs(60)));
+            self.steps.push(Box::pin(async move {
+                sleep.await;
+                Done::Woke
+            }));
+        }
+    }
+
+    async fn claim(&mut self) -> Result<bool> {
+        let leases = self.campaign.store().claim(self.key(), SHARDS).await?;
+        self.shards = leases
+            .into_iter()
+            .map(|lease| Shard { cursor: Some(lease.range().0), lease, busy: false })
+            .collect();
+        Ok(!self.shards.is_empty())
+    }
+
+    /// A pass over this worker's shards found nothing more: give them back, take others, or wait for what is due.
+    async fn pass_over(&mut self, now: Timestamp) -> Result<()> {
+        let leases = self.shards.drain(..).map(|s| s.lease).collect();
+        self.campaign.store().release(leases).await?;
+        self.nothing_left(now).await
+    }
+
+    async fn nothing_left(&mut self, now: Timestamp) -> Result<()> {
+        let store = self.campaign.store();
+        if !self.idle() {
+            return Ok(());
+        }
+        store.recover().await?;
+        let (planned, due) = store.planned(self.key()).await?;
+        if planned == 0 {
+            if store.open_requests(self.key()).await? > 0 {
+                // Another worker's calls are under way.
+                self.sleep(IDLE);
+            } else {
+                self.stop = Some(Stop::Paused);
+            }
+            return Ok(());
+        }
+        // Rows that came back while others went out are due at once; otherwise somebody else has them, or they wait.
+        let due = due.unwrap_or(now);
+        let progressed = std::mem::take(&mut self.progressed);
+        if due > now {
+            self.sleep(due.since(now).min(IDLE * 5));
+        } else if !progressed {
+            self.sleep(IDLE / 2);
+        }
+        Ok(())
+    }
+
+    fn beat(&mut self) {
+        let mono = self.campaign.store().clock().mono();
+        if mono.saturating_sub(self.last_beat) < Duration::from_secs(5) || self.shards.is_empty() {
+            return;
+        }
+        self.last_beat = mono;
+        let leases = self.shards.iter().map(|s| s.lease.clone()).collect();
+        let store = self.campaign.store();
+        self.steps.push(Box::pin(async move {
+            // A lost lease shows at the next begin.
+            let _ = store.beat(leases).await;
+            Done::Beat
+        }));
+    }
+
+    fn begin(&mut self, shard: usize, leg: usize) {
+        let campaign = self.campaign;
+        let of = &mut self.shards[shard];
+        let Some(from) = of.cursor else { return };
+        of.busy = true;
+        self.begins += 1;
+        let lease = of.lease.clone();
+        let limit = self.limit(&campaign.inner.legs[leg]);
+        self.steps.push(Box::pin(async move {
+            let turn = campaign.inner.ledger.begin(&lease, &campaign.inner.legs[leg], from, limit).await;
+            Done::Begun { shard, leg, turn }
+        }));
+    }
+
+    /// Bulk: what one request holds. One by one: what finished in the last quarter of a second, at least one window.
+    fn limit(&mut self, leg: &Leg) -> usize {
+        if leg.per_request >= 50 {
+            return leg.per_request.min(BEGIN_ROWS);
+        }
+        let now = self.campaign.store().clock().mono();
+        let elapsed = now.saturating_sub(self.rate.0);
+        if elapsed >= Duration::from_millis(250) {
+            let n = (self.finished - self.rate.1) as f64 / elapsed.as_secs_f64() / 4.0;
+            self.rate = (now, self.finished, (n as usize).clamp(IN_FLIGHT_SINGLE, BEGIN_ROWS));
+        }
+        self.rate.2
+    }
+
+    fn launch(&mut self) {
+        while let Some((leg, _)) = self.calls.front() {
+            let leg = &self.campaign.inner.legs[*leg];
+            let window = if leg.per_request >= 50 { IN_FLIGHT_BULK } else { IN_FLIGHT_SINGLE };
+            if self.in_flight >= window {
+                break;
+            }
+            let Some((_, call)) = self.calls.pop_front() else { break };
+            self.in_flight += 1;
+            let ledger = &self.campaign.inner.ledger;
+            self.steps.push(Box::pin(async move { Done::Answered(ledger.submit(call, leg).await) }));
+        }
+        if !self.settling && !self.answered.is_empty() {
+            self.settling = true;
+            let answered = std::mem::take(&mut self.answered);
+            let campaign = self.campaign;
+            self.steps.push(Box::pin(async move { Done::Settled(settle(campaign, answered).await) }));
+        }
+    }
+
+    fn take(&mut self, done: Done) {
+        match done {
+            Done::Answered(answered) => {
+                self.in_flight -= 1;
+                self.finished += 1;
+                self.answered.push(answered);
+            }
+            Done::Beat => {}
+            Done::Begun { shard, leg, turn } => {
+                self.begins -= 1;
+                self.begun(shard, leg, turn);
+            }
+            Done::Settled(settled) => {
+                self.settling = false;
+                match settled {
+                    Ok(s) => {
+                        self.progress.accepted += s.accepted;
+                        self.progress.failed += s.failed;
+                        self.progress.back += s.back;
+                        self.progress.unknown += s.unknown;
+                        if s.back > 0 {
+                            // Given back: there may be budget again, and rows behind the cursors.
+                            self.budget_out = false;
+                        }
+                        self.publish();
+                    }
+                    Err(e) => self.fail(e),
+                }
+            }
+            Done::Woke => self.sleeping = false,
+        }
+    }
+
+    fn fail(&mut self, e: StoreError) {
+        if !matches!(self.stop, Some(Stop::Error(_))) {
+            self.stop = Some(Stop::Error(e));
+        }
+    }
+
+    fn begun(&mut self, shard: usize, leg: usize, turn: Result<Turn>) {
+        self.shards[shard].busy = false;
+        match turn {
+            Ok(Turn::Rows { calls, rows }) => {
+                self.progress.waiting = None;
+                self.shards[shard].cursor = rows.next;
+                let refused: u64 = rows.refused.iter().map(|(_, n)| n).sum();
+                self.progressed |= !calls.is_empty() || refused + rows.later > 0;
+                self.progress.refused += refused;
+                self.budget_out |= rows.budget_exhausted;
+                self.progress.begun += calls.iter().map(|c| c.len() as u64).sum::<u64>();
+                self.calls.extend(calls.into_iter().map(|c| (leg, c)));
+                self.publish();
+            }
+            Ok(Turn::Held { on: "campaign", reason }) if reason == "paused" => self.stop = Some(Stop::Paused),
+            Ok(Turn::Held { on: "campaign", reason }) if reason == "cancelled" => self.stop = Some(Stop::Cancelled),
+            Ok(Turn::Held { on, reason }) => {
+                self.rests[leg] = self.campaign.now().plus(IDLE);
+                if on != "account" {
+                    let until = self.rests[leg];
+                    self.rests.fill(until);
+                }
+                self.progress.waiting = Some(format!("{on} held: {reason}"));
+                self.publish();
+            }
+            Ok(Turn::Wait { until }) => self.rests[leg] = until,
+            Err(StoreError::LostLease) => {
+                // Another worker took it over; its rows are that worker's now.
+                self.shards[shard].cursor = None;
+            }
+            Err(StoreError::Busy) => self.rests[leg] = self.campaign.now().plus(IDLE / 10),
+            Err(e) => self.fail(e),
+        }
+    }
+
+    fn publish(&self) {
+        self.campaign.inner.progress.send_replace(self.progress.clone());
+    }
+}
+
+/// Records answers; what the store did not take is repeated, because repeating is harmless and forgetting is not.
+async fn settle(campaign: &Campaign, answered: Vec<Answered>) -> Result<Settled> {
+    let ledger = &campaign.inner.ledger;
+    let mut tries = 0;
+    loop {
+        match ledger.settle(&answered).await {
+            Err(StoreError::Busy | StoreError::Ambiguous) if tries < SETTLE_TRIES => {
+                tries += 1;
+                ledger.store.clock().sleep(Duration::from_millis(50 << tries.min(6))).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+impl Campaign {
+    /// What became of everyone, by state, reason, text and account. Every row is counted once; the sums are checked.
+    ///
+    /// # Errors
+    /// [`CampaignError::Store`].
+    pub async fn report(&self) -> std::result::Result<Report, CampaignError> {
+        let inner = &self.inner;
+        self.store().close_unreported(self.now()).await?;
+        let mut report = Report::new(inner.shop.id().clone(), inner.row.name.clone());
+        report.planned = inner.row.rows;
+        for t in self.store().tally(inner.row.key).await? {
+            if !t.code.is_empty() {
+                *report.reasons.entry((t.state, t.code.clone())).or_default() += t.rows;
+                if let Ok(code) = t.code.parse::<Code>() {
+                    let e = code.explain(self.now().day());
+                    report.why.insert(t.code.clone(), Why { zh: e.sentence_zh.into(), en: e.sentence_en.into() });
+                }
+            }
+            let variant = inner.spec.variants.get(usize::from(t.variant)).map(|(name, _)| name.clone());
+            let of_variant = variant.map(|v| report.variants.entry(v).or_default());
+            let of_account = t.account.as_ref().map(|a| report.accounts.entry(a.clone()).or_default());
+            for figures in [Some(&mut report.figures), of_variant, of_account].into_iter().flatten() {
+                add(figures, t.state, t.rows, t.parts, t.cost);
+            }
+        }
+        Ok(report)
+    }
+
+    /// Every row with its number, state, reason and proof, in the order of recipient ids, then every entry of the
+    /// audience that became no row, by position; page by page.
+    pub fn report_rows(
+        &self,
+    ) -> impl futures_core::Stream<Item = std::result::Result<ReportRow, CampaignError>> + Send + '_ {
+        let pages = futures_util::stream::try_unfold(None, move |after: Option<Rid>| async move {
+            let page = self.store().scan(self.inner.row.key, after, 1_000, None).await?;
+            let Some(last) = page.last().map(|r| r.rid) else { return Ok(None) };
+            let rows: Vec<_> = page.into_iter().map(|r| self.report_row(r)).collect();
+            Ok::<_, CampaignError>(Some((futures_util::stream::iter(rows), Some(last))))
+        });
+        let entries = futures_util::stream::try_unfold(None, move |after: Option<u64>| async move {
+            let page = self.store().refused_entries(self.inner.row.key, after, 1_000).await?;
+            let Some(last) = page.last().map(|e| e.position) else { return Ok(None) };
+            let rows: Vec<_> = page.into_iter().map(|e| Ok(self.entry_row(e))).collect();
+            Ok::<_, CampaignError>(Some((futures_util::stream::iter(rows), Some(last))))
+        });
+        pages.try_flatten().chain(entries.try_flatten())
+    }
+
+    fn entry_row(&self, entry: RefusedEntry) -> ReportRow {
+        let e = entry.code.explain(self.now().day());
+        ReportRow {
+            line: entry.line,
+            code: Some(if entry.detail.is_empty() { entry.code.as_str().to_owned() } else { entry.detail }),
+            why: Why { zh: e.sentence_zh.into(), en: e.sentence_en.into() },
+            ..ReportRow::at(entry.position)
+        }
+    }
+
+    fn report_row(&self, row: ScanRow) -> std::result::Result<ReportRow, CampaignError> {
+        let inner = &self.inner;
+        let payload = if row.sealed.is_empty() {
+            None
+        } else {
+            Some(Payload::open(inner.ledger.store.keyring(), inner.row.key, row.rid, &row.sealed)?)
+        };
+        let why = row.code.parse::<Code>().ok().map(|c| c.explain(self.now().day()));
+        Ok(ReportRow {
+            position: row.position,
+            line: row.line,
+            phone: payload.as_ref().map(|p| p.phone),
+            caller_ref: payload.and_then(|p| p.caller_ref),
+            state: Some(row.state),
+            why: why.map_or_else(Why::default, |e| Why { zh: e.sentence_zh.into(), en: e.sentence_en.into() }),
+            code: Some(row.code).filter(|c| !c.is_empty()),
+            variant: inner.spec.variants.get(usize::from(row.variant)).map(|(name, _)| name.clone()),
+            account: row.account,
+            provider_id: row.provider_id,
+            begun_at: row.begun,
+            settled_at: row.settled,
+            parts: Some(row.parts.into()),
+            price: row.begun.map(|_| Money::from_ten_thousandths(row.price.into())),
+        })
+    }
+}
+
+fn add(figures: &mut Figures, state: State, rows: u64, parts: u64, cost: u64) {
+    *figures.counts.entry(state).or_default() += rows;
+    if state.is_charged() {
+        figures.parts += parts;
+        figures.cost = Money::from_ten_thousandths(figures.cost.ten_thousandths() + cost);
+    }
+}

@@ -1,0 +1,300 @@
+//! Requests, answers and callbacks of the platforms. `OPTIN106_PROVIDER_VECTORS` names another folder of the same form.
+
+use optin106::clock::Timestamp;
+use optin106::provider::Outcome;
+use optin106::provider::sign;
+use optin106::testing::vectors::{self, BuiltRequest};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+fn folder() -> PathBuf {
+    std::env::var_os("OPTIN106_PROVIDER_VECTORS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/providers"),
+        PathBuf::from,
+    )
+}
+
+struct File {
+    provider: String,
+    name: String,
+    json: Value,
+}
+
+/// Every JSON file of every provider folder, in order, without those of unknown providers, which are printed.
+fn files(suite: &str) -> Vec<File> {
+    let mut files = Vec::new();
+    let sorted = |dir: &Path| {
+        let entries = std::fs::read_dir(dir).unwrap_or_else(|e| panic!("{}: {e}", dir.display()));
+        let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
+        paths.sort();
+        paths
+    };
+    for dir in sorted(&folder()).iter().filter(|p| p.is_dir()) {
+        let provider = dir.file_name().unwrap().to_string_lossy().into_owned();
+        if vectors::provider_code(&provider, "").is_none() {
+            println!("{suite}: skipped {provider} (the crate does not have it)");
+            continue;
+        }
+        for path in sorted(dir).iter().filter(|p| p.extension().is_some_and(|e| e == "json")) {
+            let name = format!("{provider}/{}", path.file_name().unwrap().to_string_lossy());
+            let text = std::fs::read_to_string(path).unwrap();
+            let json = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{name}: {e}"));
+            files.push(File { provider: provider.clone(), name, json });
+        }
+    }
+    files
+}
+
+#[derive(Default)]
+struct Tally {
+    cases: usize,
+    failed: Vec<String>,
+}
+
+impl Tally {
+    fn case(&mut self, name: &str, result: Result<(), String>) {
+        self.cases += 1;
+        if let Err(why) = result {
+            println!("FAILED {name}: {why}");
+            self.failed.push(name.to_owned());
+        }
+    }
+
+    fn finish(self, suite: &str) {
+        println!("{suite}: {} cases, {} failed", self.cases, self.failed.len());
+        assert!(self.cases > 0, "{suite}: no case found in {}", folder().display());
+        assert!(self.failed.is_empty(), "{suite}: {:?}", self.failed);
+    }
+}
+
+fn is_request(file: &File) -> bool {
+    file.json["expected"]["method"].is_string()
+}
+
+#[test]
+fn provider_requests() {
+    let mut tally = Tally::default();
+    for file in files("provider_requests").iter().filter(|f| is_request(f)) {
+        let case = |what: &str| format!("{} {} ({what})", file.name, file.json["name"].as_str().unwrap_or_default());
+        let signed = vectors::provider_signature(&file.provider, &file.json).unwrap();
+        tally.case(&case("signature"), signed);
+        tally.case(&case("request"), request(file));
+    }
+    tally.finish("provider_requests");
+}
+
+fn moment(v: &Value) -> Timestamp {
+    match v {
+        Value::Number(n) => Timestamp::from_millis(n.as_i64().unwrap_or_default() * 1000),
+        Value::String(s) => s.parse().unwrap_or(Timestamp::EPOCH),
+        _ => Timestamp::EPOCH,
+    }
+}
+
+fn request(file: &File) -> Result<(), String> {
+    let input = &file.json["input"];
+    let built = vectors::provider_request(
+        &file.provider,
+        file.json["operation"].as_str().unwrap_or_default(),
+        &input["credentials"],
+        &input["params"],
+        moment(&input["timestamp"]),
+        input["nonce"].as_str().unwrap_or_default(),
+    )
+    .unwrap()?;
+    // The older RPC signature is checked above; requests are built with V3 only, so of these the parameters are compared.
+    if file.json["signing"]["algorithm"] == "HMAC-SHA1" {
+        return carried(&built, &file.json);
+    }
+    same_request(&built, &file.json)
+}
+
+type Pairs = BTreeMap<String, String>;
+
+fn decoded(s: &str) -> Result<Pairs, String> {
+    Ok(sign::form_pairs(s).ok_or("not readable as a form")?.into_iter().collect())
+}
+
+fn pairs_of(map: &Map<String, Value>) -> Pairs {
+    map.iter().map(|(k, v)| (k.clone(), v.as_str().map_or_else(|| v.to_string(), str::to_owned))).collect()
+}
+
+fn equal<T: PartialEq + std::fmt::Debug>(what: &str, got: T, wanted: T) -> Result<(), String> {
+    if got == wanted { Ok(()) } else { Err(format!("{what}: got {got:?}, wanted {wanted:?}")) }
+}
+
+fn carried(built: &BuiltRequest, vector: &Value) -> Result<(), String> {
+    let body = String::from_utf8_lossy(&built.body);
+    let mut got = decoded(&built.query)?;
+    got.extend(decoded(&body)?);
+    let expected = vector["expected"]["query_params"].as_object().ok_or("no query_params")?;
+    let ours = vector["input"]["params"].as_object().ok_or("no params")?;
+    let wanted: Pairs = pairs_of(expected).into_iter().filter(|(k, _)| ours.contains_key(k)).collect();
+    equal("parameters", got, wanted)?;
+    equal("host", built.host.as_str(), vector["expected"]["host"].as_str().unwrap_or_default())
+}
+
+fn same_request(built: &BuiltRequest, vector: &Value) -> Result<(), String> {
+    let expected = &vector["expected"];
+    let text = |k: &str| expected[k].as_str().unwrap_or_default();
+    equal("method", built.method.as_str(), text("method"))?;
+    equal("scheme", built.scheme.as_str(), text("scheme"))?;
+    equal("host", built.host.as_str(), text("host"))?;
+    equal("path", built.path.as_str(), text("path"))?;
+    let query = expected["query_params"].as_object().or(expected["query_decoded"].as_object());
+    let query = query.map_or_else(|| decoded(text("query")), |m| Ok(pairs_of(m)))?;
+    equal("query", decoded(&built.query)?, query)?;
+    let body = std::str::from_utf8(&built.body).map_err(|e| e.to_string())?;
+    let exact = vector["compare"] == "exact";
+    match (expected["body_form"].as_object(), &expected["body_json"]) {
+        (Some(form), _) if !exact => equal("form body", decoded(body)?, pairs_of(form))?,
+        (_, json) if !json.is_null() && !exact => {
+            let got: Value = serde_json::from_str(body).map_err(|e| e.to_string())?;
+            equal("JSON body", &got, json)?;
+        }
+        _ => equal("body", body, text("body"))?,
+    }
+    headers(built, vector, body == text("body"))
+}
+
+/// Headers that a client adds or leaves out as it likes.
+const FREE: [&str; 7] = [
+    "accept",
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "user-agent",
+    "x-acs-credentials-provider",
+];
+
+fn headers(built: &BuiltRequest, vector: &Value, same_body: bool) -> Result<(), String> {
+    let expected = vector["expected"]["headers"].as_object().ok_or("no headers")?;
+    let free = |name: &str| {
+        let listed = vector["expected"]["ignorable_headers"].as_array().into_iter().flatten();
+        let mut listed = listed.filter_map(Value::as_str);
+        FREE.contains(&name) || listed.any(|l| l.eq_ignore_ascii_case(name))
+    };
+    // Exactly ours when every signed byte follows from the input: the same body, and no header beyond the needed ones.
+    let ours_signed = vector["signing"]["signed_headers"].as_array().is_none_or(|names| {
+        names.iter().filter_map(Value::as_str).all(|n| !FREE.contains(&n))
+    });
+    for (name, value) in expected {
+        let name = name.to_ascii_lowercase();
+        let follows_from_body = name == "x-acs-content-sha256" || name == "authorization";
+        if free(&name) || follows_from_body && !same_body || name == "authorization" && !ours_signed {
+            continue;
+        }
+        // Media types are compared without case; everything else to the byte.
+        let plain = |v: &str| if name == "content-type" { v.to_ascii_lowercase() } else { v.to_owned() };
+        let got = built.headers.iter().find(|(n, _)| *n == name).map(|(_, v)| plain(v));
+        equal(&name, got, value.as_str().map(plain))?;
+    }
+    Ok(())
+}
+
+#[test]
+fn provider_responses() {
+    let mut tally = Tally::default();
+    for file in files("provider_responses") {
+        let provider = &file.provider;
+        if file.json["compare"] == "callback" {
+            tally.case(&file.name, callback(provider, &file.json));
+        }
+        let items = [&file.json["items"], &file.json["samples"]];
+        for item in items.iter().filter_map(|v| v.as_array()).flatten() {
+            let name = format!("{} {}", file.name, item["name"].as_str().unwrap_or_default());
+            tally.case(&name, response(provider, item));
+        }
+        for code in file.json["codes"].as_array().into_iter().flatten() {
+            let name = format!("{} {}", file.name, code["code"]);
+            tally.case(&name, listed(provider, code));
+        }
+    }
+    tally.finish("provider_responses");
+}
+
+/// A code of `errors.json`: its class, and doubt where the message may have been taken.
+fn listed(provider: &str, item: &Value) -> Result<(), String> {
+    let name = item["code"].as_str().map_or_else(|| item["code"].to_string(), str::to_owned);
+    let (class, outcome) = vectors::provider_code(provider, &name).unwrap().ok_or("not listed")?;
+    equal("class", class.as_str(), item["class"].as_str().unwrap_or_default())?;
+    if item["send_may_have_happened"] == true && class.as_str() != "accepted" {
+        equal("outcome", outcome, Outcome::Unknown)?;
+    }
+    Ok(())
+}
+
+fn response(provider: &str, item: &Value) -> Result<(), String> {
+    let kind = item["kind"].as_str().unwrap_or_default();
+    let body = item["body"].as_str().unwrap_or_default().as_bytes();
+    let status = item["status"].as_u64().or(item["http_status"].as_u64()).unwrap_or(200) as u16;
+    let operation = item["operation"].as_str().unwrap_or(kind);
+    if kind == "callback_reply" {
+        let read = vectors::provider_callback(provider, &Value::Null, b"[]").unwrap().map_err(|e| e.to_string())?;
+        let got: Value = serde_json::from_str(&read.reply).map_err(|e| e.to_string())?;
+        equal("answer", &got, &item["body_json"])?;
+        return equal("status", read.status, status);
+    }
+    if kind.ends_with("_callback") || kind.ends_with("_push") {
+        pushed(provider, item, body)?;
+    }
+    if let Some(wanted) = item["class"].as_str().or(item["expected_class"].as_str()) {
+        let class = vectors::provider_response(provider, operation, status, body).unwrap();
+        equal("class", class.as_str(), wanted)?;
+    }
+    let outcomes = vectors::provider_outcomes(provider, status, body).unwrap();
+    if item["ambiguous"] == true {
+        equal("outcomes", outcomes.iter().all(|(_, _, o)| *o == Outcome::Unknown), true)?;
+    }
+    for row in item["expect_items"].as_array().into_iter().flatten() {
+        let mobile = row["mobile"].as_str().unwrap_or_default();
+        let got = outcomes.iter().find(|(n, _, _)| n.as_deref() == Some(mobile)).map(|(_, c, _)| c.as_str());
+        equal(mobile, got, row["class"].as_str())?;
+    }
+    Ok(())
+}
+
+/// A push without a signature: every row becomes an event with the row's own values.
+fn pushed(provider: &str, item: &Value, body: &[u8]) -> Result<(), String> {
+    let read = vectors::provider_callback(provider, &item["credentials"], body).unwrap().map_err(|e| e.to_string())?;
+    if let Some(reply) = item["reply"].as_str() {
+        equal("reply", read.reply.as_str(), reply)?;
+    }
+    let Some(rows) = item["body_json"].as_array() else {
+        return equal("any event", read.events.is_empty(), false);
+    };
+    equal("events", read.events.len(), rows.len())?;
+    for (event, row) in read.events.iter().zip(rows) {
+        for (ours, theirs) in [
+            ("phone", "phone_number"),
+            ("code", "err_code"),
+            ("delivered", "success"),
+            ("provider_id", "biz_id"),
+            ("text", "content"),
+            ("extension", "dest_code"),
+            ("signature", "sign_name"),
+        ] {
+            if !row[theirs].is_null() {
+                equal(ours, &event[ours], &row[theirs])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn callback(provider: &str, vector: &Value) -> Result<(), String> {
+    let input = &vector["input"];
+    let body = input["request"]["body"].as_str().unwrap_or_default().as_bytes();
+    let read = vectors::provider_callback(provider, &input["credentials"], body).unwrap();
+    let expected = &vector["expected"];
+    if expected["valid"] != true {
+        return equal("refused", read.is_err(), true);
+    }
+    let read = read.map_err(|e| e.to_string())?;
+    if !expected["decoded"].is_null() {
+        equal("decoded", read.decoded.as_ref(), Some(&expected["decoded"]))?;
+    }
+    equal("reply", Some(read.reply.as_str()), expected["reply_body"].as_str())
+}
