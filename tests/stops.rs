@@ -91,7 +91,11 @@ async fn begin_one(w: &World) -> optin106::id::Reference {
         references: vec![reference],
         judge: std::sync::Arc::new(move |facts, now| {
             let purpose = optin106::Purpose::Promotion;
-            judge(facts, &Case { owners: &owners, purpose, personalised: false, sensitive: false, policy: &policy }, now)
+            judge(
+                facts,
+                &Case { owners: &owners, purpose, personalised: false, sensitive: false, policy: &policy },
+                now,
+            )
         }),
     };
     let Begun::Rows(rows) = store.begin(ask).await.unwrap() else { panic!("begun") };
@@ -345,6 +349,12 @@ async fn nothing_was_sent_is_an_answer_of_its_own() {
     let w = three_consents().await;
     let found = w.shop.find(phone(1), at(0, 0), at(9, 0)).await.unwrap();
     assert!(matches!(found, optin106::optin::History::NothingSent) && !found.was_sent());
+    begin_one(&w).await;
+    let found = w.shop.find(phone(1), at(0, 0), at(9, 0)).await.unwrap();
+    assert!(found.was_sent() && found.rows().len() == 1);
+    assert!(!w.sibling.find(phone(1), at(0, 0), at(9, 0)).await.unwrap().was_sent(), "a shop sees its own rows only");
+    let all = w.optin.find(phone(1), at(0, 0), at(9, 0)).await.unwrap();
+    assert_eq!(all.rows()[0].shop.as_ref().unwrap().as_str(), "shop-a");
 }
 
 #[tokio::test]
@@ -354,4 +364,111 @@ async fn facts_at_a_moment_are_what_was_recorded_by_then() {
     w.shop.opt_out(phone(1), OptOut::new(StopScope::Owner, Via::Page)).await.unwrap();
     assert_eq!(w.optin.facts_at(phone(1), at(5, 10)).await.unwrap().person().stops().count(), 0);
     assert_eq!(w.optin.facts_at(phone(1), at(5, 11)).await.unwrap().person().stops().count(), 1);
+}
+
+/// A platform that pushes one thing per line: `reply|id|phone|text` or `report|id|phone|code`.
+#[derive(Debug)]
+struct Lines(optin106::provider::Profile);
+
+#[async_trait::async_trait]
+impl optin106::provider::Provider for Lines {
+    fn profile(&self) -> &optin106::provider::Profile {
+        &self.0
+    }
+
+    async fn submit(&self, _: optin106::provider::Request<'_>) -> optin106::provider::Answer {
+        unreachable!("nothing is sent here")
+    }
+
+    async fn lookup(&self, _: &[optin106::provider::Asked<'_>]) -> Vec<optin106::provider::Found> {
+        Vec::new()
+    }
+
+    fn inbound(
+        &self,
+        call: &optin106::inbound::HttpCall,
+    ) -> Result<optin106::inbound::Callback, optin106::inbound::InboundError> {
+        use optin106::inbound::{Callback, HttpAnswer, InboundError};
+        if call.header("x-token") != Some("secret") {
+            return Err(InboundError::Forged);
+        }
+        let event = |line: &str| {
+            let f: Vec<&str> = line.split('|').collect();
+            let (event_id, phone, at) = (f[1].to_owned(), f[2].parse().unwrap(), at(5, 10));
+            let (text, code) = (f[3].to_owned(), f[3].to_owned());
+            match f[0] {
+                "reply" => Inbound::Reply(Reply { event_id, phone, text, extension: None, signature: None, at }),
+                _ => Inbound::Report(Report {
+                    event_id,
+                    phone,
+                    provider_id: None,
+                    reference: None,
+                    code,
+                    delivered: None,
+                    at,
+                }),
+            }
+        };
+        let events = std::str::from_utf8(&call.body).unwrap().lines().map(event).collect();
+        Ok(Callback { events, answer: HttpAnswer { status: 200, content_type: "text/plain", body: "OK" } })
+    }
+}
+
+fn lines() -> std::sync::Arc<Lines> {
+    use optin106::provider::{Documented, Form, Lookup, Profile, Writer};
+    std::sync::Arc::new(Lines(Profile {
+        name: "lines",
+        form: Form::FreeText,
+        same_text_max: 1,
+        personal_max: 1,
+        signature: Writer::Caller,
+        words: Writer::Caller,
+        window: None,
+        caps: &[],
+        all_or_nothing: true,
+        lookup: Lookup::None,
+        report_due: Duration::from_secs(60),
+        calls_per_second: 1,
+        documented: Documented::Medium,
+    }))
+}
+
+#[tokio::test]
+async fn a_callback_is_recorded_before_it_is_answered_and_may_come_again() {
+    let w = three_consents().await;
+    let account = AccountId::new("acc-1").unwrap();
+    let call = |token: &str| optin106::inbound::HttpCall {
+        method: "POST".into(),
+        path: "/sms".into(),
+        query: String::new(),
+        headers: vec![("X-Token".into(), token.into())],
+        // One id for a reply and a report, and for reports of two people: all three count.
+        body: format!(
+            "report|1|{0}|EXPIRED\nreport|1|{1}|EXPIRED\nreply|1|{0}|R",
+            phone(1).national(),
+            phone(2).national()
+        )
+        .into_bytes(),
+    };
+    let e = w.optin.intake(&account, &call("secret")).await.unwrap_err();
+    assert_eq!((e.code(), e.status()), ("unknown_account", 404));
+    w.optin.add_account(&account, lines(), Default::default()).await.unwrap();
+    let e = w.optin.intake(&account, &call("wrong")).await.unwrap_err();
+    assert_eq!((e.code(), e.status()), ("callback_forged", 403));
+    for repeated in [false, true] {
+        let out = w.optin.intake(&account, &call("secret")).await.unwrap();
+        assert_eq!((out.answer.status, out.answer.body, out.events.len()), (200, "OK", 3));
+        for event in out.events {
+            let again = match event {
+                IntakeEvent::Reply(e) => e.recorded.repeated,
+                IntakeEvent::Report(e) => e.repeated,
+                _ => panic!("a new kind"),
+            };
+            assert_eq!(again, repeated);
+        }
+    }
+    assert_eq!(clears(&w).await, (false, false, false), "nobody sent: the reply reaches everyone");
+    assert_eq!(w.optin.lookup(phone(1)).await.unwrap().soft_failures, 1);
+    assert_eq!(w.optin.lookup(phone(2)).await.unwrap().soft_failures, 1);
+    assert_eq!(w.optin.store().rebuild().await.unwrap(), 0);
 }
