@@ -216,7 +216,8 @@ impl ShopHandle {
         if ahead > CLOCK_SLACK {
             return Err(RecordError::InFuture { ahead_ms: told_at.millis() - now.millis() });
         }
-        let (Some(notice), Some(promise), Some(valid_until)) = (opt_in.notice, opt_in.promise, opt_in.valid_until) else {
+        let (Some(notice), Some(promise), Some(valid_until)) = (opt_in.notice, opt_in.promise, opt_in.valid_until)
+        else {
             return Err(refused(Code::NoNotice, told_at));
         };
         let hash = notice.hash();
