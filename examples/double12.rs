@@ -235,8 +235,8 @@ async fn demo(o: &Options, clock: Arc<dyn Clock>) -> Result<()> {
     let aliyun = Gateway::new(aliyun_account());
     let yunpian = Gateway::new(yunpian_account());
     // The platform is not well today: it throttles, loses an answer, and at last runs out of balance.
-    let refuse = |code: &str| Step::Refuse { code: code.into() };
-    aliyun.script(Script::new().then(Step::Accept).then(Step::Throttle).then(Step::AcceptThenReset).then(refuse("isv.AMOUNT_NOT_ENOUGH")));
+    let refuse = |code: &str| Step::Refuse(code.into());
+    aliyun.script(Script::new().then(Step::Accept).then(Step::Throttle).then(Step::Reset).then(refuse("isv.AMOUNT_NOT_ENOUGH")));
     let optin = open(&db, &clock).await?;
     let (a, y) = (serve_here(&aliyun, &clock).await?, serve_here(&yunpian, &clock).await?);
     let shop = register(&optin, &a, Some(&y), &clock).await?;

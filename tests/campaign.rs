@@ -48,7 +48,7 @@ async fn everybody_with_consent_gets_it_once_and_the_others_are_refused() {
 async fn an_account_out_of_balance_burns_no_row_and_the_next_account_takes_over() {
     let w = World::new().await;
     w.consents(20).await;
-    w.aliyun.script(Script::new().then(Step::Refuse { code: "isv.AMOUNT_NOT_ENOUGH".into() }));
+    w.aliyun.script(Script::new().then(Step::Refuse("isv.AMOUNT_NOT_ENOUGH".into())));
     let report = plan(&w, "c1", 20).await.run().await.unwrap();
     assert_eq!(report.figures.count(State::Accepted), 20);
     assert_eq!(w.aliyun.totals().messages, 0);
@@ -59,7 +59,7 @@ async fn an_account_out_of_balance_burns_no_row_and_the_next_account_takes_over(
 async fn a_lost_answer_is_never_sent_again_and_the_lookup_settles_it() {
     let w = World::new().await;
     w.consents(20).await;
-    w.aliyun.script(Script::new().then(Step::AcceptThenReset));
+    w.aliyun.script(Script::new().then(Step::Reset));
     let campaign = plan(&w, "c1", 20).await;
     let report = campaign.run().await.unwrap();
     assert_eq!(report.figures.count(State::Unknown), 20);

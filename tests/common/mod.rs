@@ -20,23 +20,23 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub const TEXT: &str = "双12今晚开抢，满200减25。";
-pub const SIGNATURE: &str = "示例旗舰店";
+pub(crate) const TEXT: &str = "双12今晚开抢，满200减25。";
+pub(crate) const SIGNATURE: &str = "示例旗舰店";
 
-pub fn at(s: &str) -> Timestamp {
+pub(crate) fn at(s: &str) -> Timestamp {
     s.parse().unwrap()
 }
 
 /// 2026-12-11 10:00 in Beijing; whoever sleeps moves it on.
-pub fn clock() -> ManualClock {
+pub(crate) fn clock() -> ManualClock {
     ManualClock::new(at("2026-12-11T10:00:00+08:00")).auto()
 }
 
-pub fn phone(i: u64) -> Phone {
+pub(crate) fn phone(i: u64) -> Phone {
     format!("138{i:08}").parse().unwrap()
 }
 
-pub fn opt_in(phone: Phone) -> OptIn {
+pub(crate) fn opt_in(phone: Phone) -> OptIn {
     let given = at("2026-11-01T10:00:00+08:00");
     OptIn::new(phone, [Purpose::Promotion], Method::UntickedCheckbox)
         .at(given)
@@ -46,25 +46,25 @@ pub fn opt_in(phone: Phone) -> OptIn {
         .evidence(Evidence::reference("page", "checkout#marketing-sms", [7; 32]))
 }
 
-pub fn envelope(id: impl Into<String>) -> Envelope {
+pub(crate) fn envelope(id: impl Into<String>) -> Envelope {
     Envelope { source: "test".into(), event_id: id.into(), actor: "test".into() }
 }
 
-pub struct World {
-    pub folder: tempfile::TempDir,
-    pub clock: ManualClock,
-    pub optin: Optin106,
-    pub shop: ShopHandle,
-    pub aliyun: Gateway,
-    pub yunpian: Gateway,
+pub(crate) struct World {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) clock: ManualClock,
+    pub(crate) optin: Optin106,
+    pub(crate) shop: ShopHandle,
+    pub(crate) aliyun: Gateway,
+    pub(crate) yunpian: Gateway,
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with_clock(clock()).await
     }
 
-    pub async fn with_clock(clock: ManualClock) -> Self {
+    pub(crate) async fn with_clock(clock: ManualClock) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (aliyun, yunpian) = gateways();
         let optin = open(&db(&folder), &clock, 1).await;
@@ -72,19 +72,19 @@ impl World {
         Self { folder, clock, optin, shop, aliyun, yunpian }
     }
 
-    pub fn db(&self) -> PathBuf {
+    pub(crate) fn db(&self) -> PathBuf {
         db(&self.folder)
     }
 
     /// Numbers 0..n agree to promotions.
-    pub async fn consents(&self, n: u64) {
+    pub(crate) async fn consents(&self, n: u64) {
         for i in 0..n {
             self.shop.record(opt_in(phone(i))).await.unwrap();
         }
     }
 
     /// How often each number was taken, by both platforms together.
-    pub fn taken(&self) -> BTreeMap<u64, u64> {
+    pub(crate) fn taken(&self) -> BTreeMap<u64, u64> {
         let mut taken = BTreeMap::new();
         for m in self.aliyun.accepted().iter().chain(&self.yunpian.accepted()) {
             *taken.entry(m.number).or_default() += 1;
@@ -93,11 +93,11 @@ impl World {
     }
 }
 
-pub fn db(folder: &tempfile::TempDir) -> PathBuf {
+pub(crate) fn db(folder: &tempfile::TempDir) -> PathBuf {
     folder.path().join("shop.db")
 }
 
-pub fn gateways() -> (Gateway, Gateway) {
+pub(crate) fn gateways() -> (Gateway, Gateway) {
     let aliyun = Account::Aliyun {
         key_id: "key".into(),
         key_secret: "secret".into(),
@@ -109,21 +109,21 @@ pub fn gateways() -> (Gateway, Gateway) {
 }
 
 /// Opens the store of a file; every worker has random numbers of its own.
-pub async fn open(db: &Path, clock: &ManualClock, seed: u64) -> Optin106 {
+pub(crate) async fn open(db: &Path, clock: &ManualClock, seed: u64) -> Optin106 {
     let key = db.with_extension("key");
     let keyring = Keyring::open_or_create_file(key, &optin106::clock::SystemClock::new()).unwrap();
     let clock: Arc<dyn Clock> = Arc::new(clock.clone().seeded(seed));
     Optin106::open(SqliteStore::open_with(db, keyring, clock).unwrap()).await.unwrap()
 }
 
-pub async fn serve_gateway(gateway: &Gateway, clock: &ManualClock) -> String {
+pub(crate) async fn serve_gateway(gateway: &Gateway, clock: &ManualClock) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(serve(listener, gateway.clone(), Arc::new(clock.clone())));
     url
 }
 
-pub async fn register(optin: &Optin106, aliyun: &Gateway, yunpian: &Gateway, clock: &ManualClock) -> ShopHandle {
+pub(crate) async fn register(optin: &Optin106, aliyun: &Gateway, yunpian: &Gateway, clock: &ManualClock) -> ShopHandle {
     let shared: Arc<dyn Clock> = Arc::new(clock.clone());
     let settings = |url: String| {
         HttpSettings::new().endpoint(url).loopback_only(true).timeout(std::time::Duration::from_millis(800))
@@ -148,10 +148,10 @@ pub async fn register(optin: &Optin106, aliyun: &Gateway, yunpian: &Gateway, clo
     optin.shop(shop).await.unwrap()
 }
 
-pub async fn add(optin: &Optin106, name: &str, provider: Arc<dyn Provider>) {
+pub(crate) async fn add(optin: &Optin106, name: &str, provider: Arc<dyn Provider>) {
     optin.add_account(&account(name), provider, AccountSettings::default().price(390)).await.unwrap();
 }
 
-pub fn account(name: &str) -> AccountId {
+pub(crate) fn account(name: &str) -> AccountId {
     AccountId::new(name).unwrap()
 }
