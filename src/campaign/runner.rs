@@ -166,7 +166,12 @@ impl<'a> Runner<'a> {
             }
             self.launch();
             if self.steps.is_empty() {
-                return self.end().await;
+                if self.stop.is_some() {
+                    return self.end().await;
+                }
+                // A pass just ended: look again, and let others run.
+                tokio::task::yield_now().await;
+                continue;
             }
             if let Some(done) = self.steps.next().await {
                 self.take(done);
