@@ -483,6 +483,8 @@ impl Campaign {
         self.store().close_unreported(self.now()).await?;
         let mut report = Report::new(inner.shop.id().clone(), inner.row.name.clone());
         report.planned = inner.row.rows;
+        report.started = Some(inner.spec.starts);
+        report.ended = Some(inner.spec.ends);
         for t in self.store().tally(inner.row.key).await? {
             if !t.code.is_empty() {
                 *report.reasons.entry((t.state, t.code.clone())).or_default() += t.rows;
