@@ -34,6 +34,7 @@ pub struct CampaignBuilder {
     sensitive: bool,
     route: Vec<AccountId>,
     budget: Option<Money>,
+    per_call: Option<u16>,
     policy: Option<Policy>,
 }
 
@@ -52,6 +53,7 @@ impl ShopHandle {
             sensitive: false,
             route: Vec::new(),
             budget: None,
+            per_call: None,
             policy: None,
         }
     }
@@ -133,6 +135,12 @@ impl CampaignBuilder {
         self
     }
 
+    /// At most so many numbers in one call to the platform; its own limit holds as well.
+    pub fn numbers_per_call(mut self, most: u16) -> Self {
+        self.per_call = Some(most.max(1));
+        self
+    }
+
     /// Makes the store's policy stricter for this campaign; nothing can loosen it.
     pub fn stricter(mut self, policy: Policy) -> Self {
         self.policy = Some(policy);
@@ -201,6 +209,7 @@ impl CampaignBuilder {
             sensitive: self.sensitive,
             route: self.route.clone(),
             budget: self.budget.map(Money::ten_thousandths),
+            per_call: self.per_call,
             policy: self.policy.clone(),
         })
     }
@@ -313,7 +322,8 @@ async fn leg(
         let binding = bind(account, &profile, signature.templates(), &seen)?;
         renditions.push(Arc::new(rendition(&parsed, seen, binding, signature.extension_bound(), parts, settings.price)));
     }
-    let per_request = if personal { profile.personal_max } else { profile.same_text_max };
+    let most = if personal { profile.personal_max } else { profile.same_text_max };
+    let per_request = most.min(spec.per_call.unwrap_or(u16::MAX));
     Ok(Leg {
         account: account.clone(),
         renditions,

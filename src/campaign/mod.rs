@@ -149,6 +149,8 @@ pub(crate) struct Spec {
     pub(crate) sensitive: bool,
     pub(crate) route: Vec<AccountId>,
     pub(crate) budget: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) per_call: Option<u16>,
     pub(crate) policy: Option<Policy>,
 }
 

@@ -117,10 +117,10 @@ impl Aliyun {
         let authorization =
             Acs3 { method: "POST", path: "/", query: &query, headers: &headers, body_sha256: &body_sha256 }
                 .authorization(&self.key_id, self.key_secret.expose());
-        let mut headers: Vec<(&'static str, String)> =
-            headers.into_iter().filter(|(n, _)| *n != "host").map(|(n, v)| (n, v.to_owned())).collect();
-        headers.push(("accept", "application/json".to_owned()));
-        headers.push(("authorization", authorization));
+        let mut headers: Vec<(&'static str, Cow<'static, str>)> =
+            headers.into_iter().filter(|(n, _)| *n != "host").map(|(n, v)| (n, v.to_owned().into())).collect();
+        headers.push(("accept", "application/json".into()));
+        headers.push(("authorization", authorization.into()));
         Outgoing { method: Method::Post, path: Cow::Borrowed("/"), query, headers, body }
     }
 }

@@ -166,7 +166,7 @@ pub struct Outgoing {
     /// The query, encoded, without `?`.
     pub query: String,
     /// Names (lower case) and values; `host` and `content-length` are the transport's.
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
     /// The body.
     pub body: Vec<u8>,
 }
@@ -294,11 +294,12 @@ mod http {
     use crate::provider::{Answer, Asked, Consequence, Found, Lookup, Profile, Provider, Request, Verdict, Verdicts};
     use bytes::Bytes;
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+    use std::borrow::Cow;
     use std::error::Error as StdError;
     use std::fmt;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
     use std::pin::Pin;
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex, PoisonError};
     use std::sync::atomic::{AtomicI64, Ordering};
     use std::task::{Context, Poll};
     use std::time::Duration;
@@ -412,6 +413,7 @@ mod http {
         host: String,
         connect_timeout: Duration,
         max_answer: usize,
+        nonces: Mutex<Nonces>,
         /// The earliest start of the next lookup call, on the clock's monotonic time.
         next_lookup: tokio::sync::Mutex<Duration>,
     }
@@ -446,6 +448,7 @@ mod http {
                 host,
                 connect_timeout: settings.connect_timeout,
                 max_answer: settings.max_answer,
+                nonces: Mutex::default(),
                 next_lookup: tokio::sync::Mutex::new(Duration::ZERO),
                 wire,
                 clock,
@@ -455,6 +458,11 @@ mod http {
         /// The platform's settings.
         pub fn wire(&self) -> &W {
             &self.wire
+        }
+
+        fn stamp(&self) -> Stamp {
+            let nonce = self.nonces.lock().unwrap_or_else(PoisonError::into_inner).next(&*self.clock);
+            Stamp { at: self.clock.now(), nonce: crate::id::hex(&nonce) }
         }
 
         /// One attempt. The gate is what makes "not sent" a fact.
@@ -505,7 +513,11 @@ mod http {
             let headers: &mut HeaderMap = request.headers_mut();
             headers.reserve(out.headers.len());
             for (name, value) in out.headers {
-                let mut value = HeaderValue::from_maybe_shared(Bytes::from(value)).ok()?;
+                let mut value = match value {
+                    Cow::Borrowed(s) => HeaderValue::from_str(s),
+                    Cow::Owned(s) => HeaderValue::from_maybe_shared(Bytes::from(s)),
+                }
+                .ok()?;
                 value.set_sensitive(name == "authorization" || name.contains("token"));
                 headers.insert(HeaderName::from_static(name), value);
             }
@@ -520,7 +532,7 @@ mod http {
             let mut cursor = 0;
             for _ in 0..MAX_PAGES {
                 self.wait_for_budget(per_second).await;
-                let stamp = Stamp::fresh(&*self.clock);
+                let stamp = self.stamp();
                 let Some(out) = self.wire.lookup(asked, cursor, &self.host, &stamp) else {
                     return Found::Unclear;
                 };
@@ -562,7 +574,7 @@ mod http {
 
         async fn submit(&self, request: Request<'_>) -> Answer {
             let same = |v| Answer { verdicts: Verdicts::Same(v), first_byte: None };
-            let out = match self.wire.request(&request, &self.host, &Stamp::fresh(&*self.clock)) {
+            let out = match self.wire.request(&request, &self.host, &self.stamp()) {
                 Ok(out) => out,
                 Err(verdict) => return same(verdict),
             };
@@ -603,6 +615,25 @@ mod http {
 
         fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
             self.wire.inbound(call)
+        }
+    }
+
+    /// Random bytes drawn for many nonces at once: one system call for 64 of them.
+    #[derive(Default)]
+    struct Nonces {
+        bytes: Vec<u8>,
+    }
+
+    impl Nonces {
+        fn next(&mut self, clock: &dyn Clock) -> [u8; 16] {
+            if self.bytes.len() < 16 {
+                self.bytes.resize(64 * 16, 0);
+                clock.fill(&mut self.bytes);
+            }
+            let mut nonce = [0; 16];
+            nonce.copy_from_slice(&self.bytes[self.bytes.len() - 16..]);
+            self.bytes.truncate(self.bytes.len() - 16);
+            nonce
         }
     }
 

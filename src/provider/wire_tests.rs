@@ -1,4 +1,5 @@
 //! The one send against gateways that fail in every way: what is claimed must be what happened.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use super::{Http, HttpSettings, SettingsError, Wire};
 use crate::clock::{Clock, Sleep, SystemClock, Timestamp};
@@ -21,7 +22,18 @@ const TEXT: &str = "【测试签名】会员，新品8折。拒收请回复R";
 
 /// The only place here that makes a clearance.
 fn clearance() -> Clearance {
-    Clearance { _p: () }
+    // Through the real gate: nothing else can make one.
+    let at = Timestamp::from_millis(1_796_954_400_000);
+    let promise = crate::consent::Promise { max: 4, days: 30 };
+    let grants = [crate::facts::Grant::new([crate::consent::Purpose::Promotion], at, Timestamp::FAR, promise)];
+    let person = crate::facts::Person::default();
+    let policy = crate::policy::Policy::china_default();
+    let purpose = crate::consent::Purpose::Promotion;
+    let case = crate::gate::Case { owners: &[], purpose, personalised: false, sensitive: false, policy: &policy };
+    match crate::gate::judge(&crate::facts::Facts { person: &person, grants: &grants }, &case, at) {
+        crate::gate::Decision::Go(clearance) => clearance,
+        other => panic!("a consent in the window clears: {other:?}"),
+    }
 }
 
 fn batch(clock: &dyn Clock, count: u64, personal: bool) -> Batch {
@@ -465,7 +477,7 @@ async fn the_gateway_refuses_what_the_platform_would() {
     let stamp = crate::clock::Stamp::fresh(&*clock);
     let one = batch(&*clock, 1, false);
     let out = aliyun().request(&one.request(), "h", &stamp).unwrap();
-    let mut headers: Vec<(&str, &str)> = out.headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    let mut headers: Vec<(&str, &str)> = out.headers.iter().map(|(n, v)| (*n, v.as_ref())).collect();
     headers.push(("host", "h"));
     let call = crate::testing::gateway::Call {
         method: "POST",

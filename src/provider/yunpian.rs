@@ -87,11 +87,15 @@ impl Yunpian {
         let pairs = [params, &[("apikey", self.apikey.expose())]].concat();
         Outgoing {
             method: Method::Post,
-            path: Cow::Owned(format!("/v2/sms/{operation}.json")),
+            path: match operation {
+                "batch_send" => "/v2/sms/batch_send.json".into(),
+                "multi_send" => "/v2/sms/multi_send.json".into(),
+                other => format!("/v2/sms/{other}.json").into(),
+            },
             query: String::new(),
             headers: vec![
-                ("accept", "application/json;charset=utf-8".to_owned()),
-                ("content-type", "application/x-www-form-urlencoded;charset=utf-8".to_owned()),
+                ("accept", "application/json;charset=utf-8".into()),
+                ("content-type", "application/x-www-form-urlencoded;charset=utf-8".into()),
             ],
             body: sign::form(&pairs).into_bytes(),
         }

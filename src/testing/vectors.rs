@@ -35,7 +35,7 @@ impl BuiltRequest {
     fn new(out: Outgoing, endpoint: &str) -> Self {
         let (scheme, host) = endpoint.split_once("://").unwrap_or(("", endpoint));
         let mut headers: Vec<(String, String)> =
-            out.headers.into_iter().map(|(n, v)| (n.to_owned(), v)).collect();
+            out.headers.into_iter().map(|(n, v)| (n.to_owned(), v.into_owned())).collect();
         headers.push(("host".into(), host.to_owned()));
         Self {
             method: out.method.as_str().into(),
