@@ -317,7 +317,7 @@ macro_rules! delegate {
             async fn claim(&self, campaign: CampaignKey, most: usize) -> Result<Vec<Lease>> {
                 let leases = self.write(self.inner.claim(campaign, most)).await?;
                 let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
-                for lease in &leases {
+                for lease in leases.iter().filter(|_| self.is(Break::SharesLeases)) {
                     holders.insert((lease.campaign, lease.shard), (lease.clone(), Arc::clone(&self.inner)));
                 }
                 Ok(leases)
