@@ -1,5 +1,6 @@
 //! Death at every await: a job is dropped after its i-th wait, for every i, and done again on the same file by another
 //! worker. At the platform, which lives on, nobody got two.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod mocked;
 
@@ -81,11 +82,11 @@ async fn reports(optin: &Optin106, mock: &MockProvider, clock: &ManualClock) -> 
 }
 
 fn script(mock: &MockProvider) {
-    mock.next(Fault::Accept)
-        .next(Fault::UnknownTaken)
-        .next(Fault::Unsent)
-        .next(Fault::Partial(1))
-        .next(Fault::Reject(Blame::Account, Consequence::None, "balance"));
+    mock.next(Fault::Accept).next(Fault::UnknownTaken).next(Fault::Unsent).next(Fault::Partial(1)).next(Fault::Reject(
+        Blame::Account,
+        Consequence::None,
+        "balance",
+    ));
 }
 
 async fn dead(store: std::sync::Weak<Faulty>) {

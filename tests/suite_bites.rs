@@ -1,4 +1,5 @@
 //! Stores that are broken on purpose: the suite must notice every one.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use optin106::clock::{Clock, SystemClock};
 use optin106::keyring::Keyring;
@@ -39,9 +40,10 @@ fn noticed_by(promise: Break) -> &'static [&'static str] {
         Break::Overspends => &["a_budget_is_never_exceeded"],
         Break::ResendsUnknown => &["a_doubt_keeps_its_charge_and_is_never_begun_again"],
         Break::SharesLeases => &["a_worker_that_lost_its_lease_begins_nothing"],
-        Break::SkipsJournal => {
-            &["what_a_dead_worker_left_goes_where_the_journal_puts_it", "what_nobody_drives_goes_where_the_journal_puts_it"]
-        }
+        Break::SkipsJournal => &[
+            "what_a_dead_worker_left_goes_where_the_journal_puts_it",
+            "what_nobody_drives_goes_where_the_journal_puts_it",
+        ],
         Break::SwapsVerdicts => &["verdicts_by_position_reach_their_people"],
         other => panic!("{other:?} is not noticed by any test"),
     }

@@ -168,10 +168,10 @@ impl Campaign {
 impl<'a> Runner<'a> {
     async fn drive(&mut self) -> Result<()> {
         loop {
-            if self.stop.is_none() {
-                if let Err(e) = self.fill().await {
-                    self.fail(e);
-                }
+            if self.stop.is_none()
+                && let Err(e) = self.fill().await
+            {
+                self.fail(e);
             }
             self.launch();
             if self.steps.is_empty() {

@@ -24,7 +24,7 @@ use crate::entry::State;
 use crate::facts::{Event, Facts, Health, OwnerKey, Scope};
 use crate::gate::{Case, judge};
 use crate::id::{AccountId, CampaignName, Reference, Rid};
-use crate::optin::{AccountSettings, Erasure, Optin106, OptOut, Owner, Shop, ShopHandle, StopScope, Via};
+use crate::optin::{AccountSettings, Erasure, OptOut, Optin106, Owner, Shop, ShopHandle, StopScope, Via};
 use crate::phone::Phone;
 use crate::policy::Policy;
 use crate::policy::law::Code;
@@ -36,8 +36,8 @@ use crate::store::{
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// Opens another worker's store of one database.
@@ -792,7 +792,9 @@ async fn rebuilding_finds_no_difference_after_any_history(b: Bench) {
                 sure(async || b.store.change(Lane::Normal, vec![change()]).await).await;
             }
             4 | 5 => {
-                of = b.plan(&shop, &format!("campaign-{step}"), (0..12).filter(|_| next(2) == 0).collect::<Vec<_>>()).await;
+                of = b
+                    .plan(&shop, &format!("campaign-{step}"), (0..12).filter(|_| next(2) == 0).collect::<Vec<_>>())
+                    .await;
             }
             _ => {
                 let Ok(Begun::Rows(rows)) = b.begin_at(&b.store, || b.ask(&of, 4, 2)).await else { continue };
@@ -860,7 +862,8 @@ async fn a_budget_is_never_exceeded(b: Bench) {
         }
     }
     assert_eq!(sent, 4, "the budget is used as far as it goes");
-    let last = rows(b.begin_at(&b.store, || BeginAsk { budget: Some(budget), ..b.ask(&c, 3, 1) }).await.expect("begins"));
+    let last =
+        rows(b.begin_at(&b.store, || BeginAsk { budget: Some(budget), ..b.ask(&c, 3, 1) }).await.expect("begins"));
     assert!(last.budget_exhausted);
     assert_eq!(begun(&last), 0);
 }
@@ -888,7 +891,9 @@ async fn a_hold_on_anything_blocks_the_begin(b: Bench) {
 
 async fn a_paused_or_cancelled_campaign_begins_nothing(b: Bench) {
     let (_, c) = b.ready(2).await;
-    for (phase, then) in [(Phase::Paused, Phase::Paused), (Phase::Cancelled, Phase::Cancelled), (Phase::Ready, Phase::Cancelled)] {
+    for (phase, then) in
+        [(Phase::Paused, Phase::Paused), (Phase::Cancelled, Phase::Cancelled), (Phase::Ready, Phase::Cancelled)]
+    {
         assert_eq!(sure(async || b.store.set_phase(c.row.key, phase).await).await, then);
         assert!(matches!(b.begin_any(&c, 10, 10).await, Begun::Held { on: "campaign", .. }));
     }
@@ -976,7 +981,8 @@ async fn an_accepted_row_without_report_ends(b: Bench) {
     sure(async || b.store.close_unreported(b.clock.now()).await).await;
     assert_eq!(b.count(&c, State::NoReport).await, 1);
     assert_eq!(b.count(&c, State::Unknown).await, 1);
-    let report = ReportAsk { reference: Some(rows.requests[0].reference), ..b.report_ask(&rows.requests[0], "1", true) };
+    let report =
+        ReportAsk { reference: Some(rows.requests[0].reference), ..b.report_ask(&rows.requests[0], "1", true) };
     sure(async || b.store.report(report.clone()).await).await;
     assert_eq!(b.count(&c, State::Delivered).await, 1, "a late report still counts");
 }
@@ -1168,7 +1174,8 @@ async fn no_begin_commits_after_an_opt_out(b: Bench) {
             // It was begun; the stop's own transaction must have seen it, or it was begun after.
             violations += usize::from(of && saw.load(Ordering::SeqCst) < 2);
         }
-        let after = rows(b.begin_at(&b.store, || BeginAsk { from: b.rid(n), ..b.ask(&c, 1, 1) }).await.expect("begins"));
+        let after =
+            rows(b.begin_at(&b.store, || BeginAsk { from: b.rid(n), ..b.ask(&c, 1, 1) }).await.expect("begins"));
         violations += after.requests.iter().flat_map(|r| &r.rows).filter(|r| r.rid == b.rid(n)).count();
     }
     assert_eq!(violations, 0, "{begun_first} of {PAIRS} were begun");

@@ -1,10 +1,10 @@
 //! A shop over the embedded store and the mock provider; prepared once, copied for each case.
-#![allow(dead_code, reason = "each suite uses its own part")]
+#![allow(clippy::unwrap_used, dead_code, reason = "each suite uses its own part, and fails by panicking")]
 
+use optin106::campaign::{Campaign, Report};
 use optin106::clock::{Clock, SystemClock};
 use optin106::id::{AccountId, ShopId};
 use optin106::keyring::Keyring;
-use optin106::campaign::{Campaign, Report};
 use optin106::optin::AccountSettings;
 use optin106::store::{SqliteStore, Store};
 use optin106::testing::{ManualClock, MockProvider};
