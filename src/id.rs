@@ -204,7 +204,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 /// Reads hexadecimal of either case; `None` for anything else.
 pub(crate) fn unhex(s: &str) -> Option<Vec<u8>> {
-    if s.len() % 2 != 0 || !s.is_ascii() {
+    if !s.len().is_multiple_of(2) || !s.is_ascii() {
         return None;
     }
     let digit = |b: u8| (b as char).to_digit(16).map(|d| d as u8);

@@ -213,10 +213,16 @@ impl Optin106 {
         }
     }
 
-    async fn account_report(&self, account: &AccountId, route: &str, report: Report) -> Result<ReportEvent, StoreError> {
+    async fn account_report(
+        &self,
+        account: &AccountId,
+        route: &str,
+        report: Report,
+    ) -> Result<ReportEvent, StoreError> {
         let rid = self.store().keyring().rid(report.phone);
         let meaning = classify(&report.code, Some(route));
-        let envelope = Envelope { source: account.to_string(), event_id: report.event_id.clone(), actor: String::new() };
+        let envelope =
+            Envelope { source: account.to_string(), event_id: report.event_id.clone(), actor: String::new() };
         let told = report_told(envelope, &report.code, report.at);
         let ask = ReportAsk {
             source: told.envelope.source.clone(),

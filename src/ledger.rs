@@ -218,6 +218,7 @@ impl Ledger {
             first_byte: None,
         };
         let request = call.batch.request();
+        let request_is_personal = request.is_personal();
         let answer = if request.time_left(&**clock).is_zero() {
             unsent("deadline_passed")
         } else if self.store.journal(call.batch.reference).is_err() {
@@ -233,6 +234,7 @@ impl Ledger {
             rids: call.rids,
             answer,
             all_or_nothing: profile.all_or_nothing,
+            personal: request_is_personal,
             report_due: now.plus(profile.report_due),
             lookup_at,
         };

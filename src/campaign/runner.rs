@@ -166,7 +166,12 @@ impl<'a> Runner<'a> {
             }
             self.launch();
             if self.steps.is_empty() {
-                return self.end().await;
+                if self.stop.is_some() {
+                    return self.end().await;
+                }
+                // A pass just ended: look again, and let others run.
+                tokio::task::yield_now().await;
+                continue;
             }
             if let Some(done) = self.steps.next().await {
                 self.take(done);
@@ -478,6 +483,8 @@ impl Campaign {
         self.store().close_unreported(self.now()).await?;
         let mut report = Report::new(inner.shop.id().clone(), inner.row.name.clone());
         report.planned = inner.row.rows;
+        report.started = Some(inner.spec.starts);
+        report.ended = Some(inner.spec.ends);
         for t in self.store().tally(inner.row.key).await? {
             if !t.code.is_empty() {
                 *report.reasons.entry((t.state, t.code.clone())).or_default() += t.rows;

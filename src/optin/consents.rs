@@ -113,14 +113,14 @@ impl ShopHandle {
     /// Records many, in the order of the stream within each person; one answer per row, by zero-based position. Rows
     /// are typed ([`OptIn`]) or data ([`OptInRow`](crate::consent::OptInRow)). Memory is bounded; answers of a few
     /// thousand rows come together, in order.
-    pub fn record_all<'a, S>(&'a self, rows: S) -> impl Stream<Item = (u64, Result<Recorded, RecordError>)> + 'a
+    pub fn record_all<'a, S>(&'a self, rows: S) -> impl Stream<Item = (u64, Result<Recorded, RecordError>)> + Unpin + 'a
     where
         S: Stream + Unpin + 'a,
         S::Item: TryInto<OptIn>,
         <S::Item as TryInto<OptIn>>::Error: Into<RowError>,
     {
         let rows = rows.map(|row| row.try_into().map_err(Into::into));
-        stream::unfold((rows, 0u64), move |(mut rows, from)| async move {
+        let answers = stream::unfold((rows, 0u64), move |(mut rows, from)| async move {
             let chunk = next_chunk(&mut rows, held).await;
             let count = chunk.len() as u64;
             if count == 0 {
@@ -129,8 +129,8 @@ impl ShopHandle {
             let answers = self.record_chunk(chunk).await;
             let numbered = answers.into_iter().enumerate().map(move |(i, a)| (from + i as u64, a));
             Some((stream::iter(numbered), (rows, from + count)))
-        })
-        .flatten()
+        });
+        Box::pin(answers.flatten())
     }
 
     async fn record_chunk(&self, chunk: Vec<Result<OptIn, RowError>>) -> Vec<Result<Recorded, RecordError>> {
@@ -216,7 +216,8 @@ impl ShopHandle {
         if ahead > CLOCK_SLACK {
             return Err(RecordError::InFuture { ahead_ms: told_at.millis() - now.millis() });
         }
-        let (Some(notice), Some(promise), Some(valid_until)) = (opt_in.notice, opt_in.promise, opt_in.valid_until) else {
+        let (Some(notice), Some(promise), Some(valid_until)) = (opt_in.notice, opt_in.promise, opt_in.valid_until)
+        else {
             return Err(refused(Code::NoNotice, told_at));
         };
         let hash = notice.hash();

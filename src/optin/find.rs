@@ -5,6 +5,8 @@ use crate::clock::Timestamp;
 use crate::entry::State;
 use crate::facts::{Facts, Grant, Person, Scope, ShopKey};
 use crate::id::{AccountId, CampaignName, OwnerId, Reference, Rid, ShopId};
+use crate::keyring::Keyring;
+use crate::ledger::Payload;
 use crate::phone::Phone;
 use crate::store::{CampaignRow, EventRow, ScanRow, ShopRow, StoreError};
 use std::collections::{BTreeMap, HashMap};
@@ -83,6 +85,8 @@ pub struct FoundRow {
     pub position: u64,
     /// Line in the audience's file.
     pub line: Option<u64>,
+    /// The caller's own reference, while the row's sealed values are kept.
+    pub caller_ref: Option<String>,
     /// Billed parts.
     pub parts: u8,
     /// Price in ten-thousandths of a yuan.
@@ -95,8 +99,11 @@ impl FoundRow {
         self.state.is_charged()
     }
 
-    fn new(shop: Option<ShopId>, campaign: CampaignRow, row: ScanRow) -> Self {
+    fn new(keyring: &Keyring, shop: Option<ShopId>, campaign: CampaignRow, row: ScanRow) -> Self {
+        // Values that were destroyed after an erasure do not open.
+        let payload = Payload::open(keyring, campaign.key, row.rid, &row.sealed).ok();
         Self {
+            caller_ref: payload.and_then(|p| p.caller_ref),
             shop,
             campaign: campaign.name,
             state: row.state,
@@ -146,7 +153,8 @@ impl Optin106 {
         };
         let reasons = reasons(&self.store().events(rid).await?);
         let owners: HashMap<_, _> = self.store().shops().await?.into_iter().map(owner_of).collect();
-        let mut stops: Vec<_> = loaded.person.stops().map(|(scope, since)| standing(scope, since, &reasons, &owners)).collect();
+        let mut stops: Vec<_> =
+            loaded.person.stops().map(|(scope, since)| standing(scope, since, &reasons, &owners)).collect();
         stops.sort_by_key(|s| std::cmp::Reverse(s.since));
         let dead = loaded.person.dead_at;
         let dead_since = (dead > 0).then(|| Timestamp::from_millis(dead));
@@ -161,7 +169,10 @@ impl Optin106 {
         let rid = self.store().keyring().rid(phone);
         let rows = self.store().find(rid, from, to).await?;
         let shops: HashMap<_, _> = self.store().shops().await?.into_iter().map(|s| (s.key, s.id)).collect();
-        let rows = rows.into_iter().map(|(c, r)| FoundRow::new(shops.get(&c.shop).cloned(), c, r)).collect();
+        let rows = rows
+            .into_iter()
+            .map(|(c, r)| FoundRow::new(self.store().keyring(), shops.get(&c.shop).cloned(), c, r))
+            .collect();
         Ok(history(rows))
     }
 
@@ -199,7 +210,7 @@ impl ShopHandle {
         let store = self.optin().store();
         let rows = store.find(store.keyring().rid(phone), from, to).await?;
         let own = rows.into_iter().filter(|(c, _)| c.shop == self.row().key);
-        Ok(history(own.map(|(c, r)| FoundRow::new(Some(self.id().clone()), c, r)).collect()))
+        Ok(history(own.map(|(c, r)| FoundRow::new(store.keyring(), Some(self.id().clone()), c, r)).collect()))
     }
 
     /// As [`Optin106::lookup`], of stops that cover this shop.

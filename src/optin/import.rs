@@ -1,10 +1,10 @@
 //! Imports of stops and of past sends. They only ever restrict, and may be run again.
 
+use super::Optin106;
 use super::bulk::next_chunk;
 use super::consents::Recorded;
 use super::stops::{StopChange, StopScope};
 use super::told::Told;
-use super::Optin106;
 use crate::clock::Timestamp;
 use crate::consent::{Envelope, Purpose};
 use crate::facts::{Event, OwnerKey};
@@ -70,7 +70,9 @@ impl std::fmt::Debug for PastSendRow {
 #[non_exhaustive]
 pub enum ImportError {
     /// A field cannot be read.
-    #[error("line {line:?}, column {column}: {code}; correct the row and import the list again, rows taken before are not doubled")]
+    #[error(
+        "line {line:?}, column {column}: {code}; correct the row and import the list again, rows taken before are not doubled"
+    )]
     Row {
         /// Line in the file, from 1.
         line: Option<u64>,
@@ -222,7 +224,10 @@ impl Optin106 {
 
     /// Imports past sends in CSV, UTF-8 or GBK. Columns `phone`, `shop`, `at`, `campaign`; without a header they stand in
     /// this order.
-    pub fn import_past_sends_csv<'a>(&'a self, csv: impl Read + Send + 'a) -> impl Stream<Item = ImportedRow> + Unpin + 'a {
+    pub fn import_past_sends_csv<'a>(
+        &'a self,
+        csv: impl Read + Send + 'a,
+    ) -> impl Stream<Item = ImportedRow> + Unpin + 'a {
         let rows = csv_rows(csv, &["phone", "shop", "at", "campaign"], |line, mut f| PastSendRow {
             phone: f(0),
             shop: f(1),
@@ -238,41 +243,39 @@ impl Optin106 {
         R: Imported + Send + 'a,
         S: Stream<Item = Taken<R>> + Send + Unpin + 'a,
     {
-        stream::unfold((rows, 0u64), move |(mut rows, from)| {
-            async move {
-                let chunk = next_chunk(&mut rows, |_| 128).await;
-                let count = chunk.len() as u64;
-                if count == 0 {
-                    return None;
-                }
-                let mut shops = Shops::default();
-                let mut answers = Vec::with_capacity(chunk.len());
-                let mut changes = Vec::with_capacity(chunk.len());
-                for (i, row) in chunk.into_iter().enumerate() {
-                    let line = line_of(&row);
-                    let made = match row {
-                        Ok(row) => row.change(self, list, &mut shops).await,
-                        Err(e) => Err(e),
-                    };
-                    let outcome = made.map(|change| {
-                        changes.push((i, change));
-                        Recorded { at: Timestamp::EPOCH, repeated: false }
-                    });
-                    answers.push(ImportedRow { position: from + i as u64, line, outcome });
-                }
-                let store_says = |i: usize, changed: Result<Changed, Arc<StoreError>>| {
-                    answers[i].outcome = match changed {
-                        Ok(Changed::Recorded { at }) => Ok(Recorded { at, repeated: false }),
-                        Ok(Changed::Repeated { at }) => Ok(Recorded { at, repeated: true }),
-                        Ok(Changed::Refused(code)) => {
-                            Err(ImportError::Row { line: answers[i].line, column: 1, code: code.as_str() })
-                        }
-                        Err(e) => Err(ImportError::Store(e)),
-                    };
-                };
-                self.apply(Lane::Normal, changes, store_says).await;
-                Some((stream::iter(answers), (rows, from + count)))
+        stream::unfold((rows, 0u64), move |(mut rows, from)| async move {
+            let chunk = next_chunk(&mut rows, |_| 128).await;
+            let count = chunk.len() as u64;
+            if count == 0 {
+                return None;
             }
+            let mut shops = Shops::default();
+            let mut answers = Vec::with_capacity(chunk.len());
+            let mut changes = Vec::with_capacity(chunk.len());
+            for (i, row) in chunk.into_iter().enumerate() {
+                let line = line_of(&row);
+                let made = match row {
+                    Ok(row) => row.change(self, list, &mut shops).await,
+                    Err(e) => Err(e),
+                };
+                let outcome = made.map(|change| {
+                    changes.push((i, change));
+                    Recorded { at: Timestamp::EPOCH, repeated: false }
+                });
+                answers.push(ImportedRow { position: from + i as u64, line, outcome });
+            }
+            let store_says = |i: usize, changed: Result<Changed, Arc<StoreError>>| {
+                answers[i].outcome = match changed {
+                    Ok(Changed::Recorded { at }) => Ok(Recorded { at, repeated: false }),
+                    Ok(Changed::Repeated { at }) => Ok(Recorded { at, repeated: true }),
+                    Ok(Changed::Refused(code)) => {
+                        Err(ImportError::Row { line: answers[i].line, column: 1, code: code.as_str() })
+                    }
+                    Err(e) => Err(ImportError::Store(e)),
+                };
+            };
+            self.apply(Lane::Normal, changes, store_says).await;
+            Some((stream::iter(answers), (rows, from + count)))
         })
         .flatten()
         .boxed()
@@ -351,7 +354,9 @@ impl Optin106 {
         let phone = phone.parse::<Phone>().map_err(|e| bad(columns.phone, phone_code(&e)))?;
         let at = match at.trim() {
             "" => None,
-            text => Some(text.parse().or_else(|_| Timestamp::parse_beijing(text)).map_err(|_| bad(columns.at, "time"))?),
+            text => {
+                Some(text.parse().or_else(|_| Timestamp::parse_beijing(text)).map_err(|_| bad(columns.at, "time"))?)
+            }
         };
         let shop = match shop.trim() {
             "" => None,
@@ -380,7 +385,12 @@ impl Optin106 {
             let owners = match owners {
                 Some(owners) => owners,
                 None => Arc::new(
-                    self.store().shops().await?.into_iter().map(|s| (s.owner, s.owner_id.as_str().to_owned())).collect(),
+                    self.store()
+                        .shops()
+                        .await?
+                        .into_iter()
+                        .map(|s| (s.owner, s.owner_id.as_str().to_owned()))
+                        .collect(),
                 ),
             };
             let people = self.store().stopped_after(after, PAGE).await?;

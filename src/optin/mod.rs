@@ -159,8 +159,7 @@ impl Optin106 {
     /// # Errors
     /// [`Error::Store`].
     pub async fn put_account(&self, id: &AccountId, settings: AccountSettings) -> Result<AccountRow, Error> {
-        let json =
-            serde_json::to_string(&settings).map_err(|source| Error::Settings { what: "account", source })?;
+        let json = serde_json::to_string(&settings).map_err(|source| Error::Settings { what: "account", source })?;
         Ok(self.inner.store.put_account(id, json, settings.pace).await?)
     }
 

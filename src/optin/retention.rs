@@ -8,8 +8,8 @@ use crate::store::StoreError;
 /// Proof of consent is kept this long by default: the limitation period (R-REC-4).
 pub(super) const CONSENT_DAYS: u16 = 3 * 366;
 
-/// Message rows are kept at least this long (R-REC-1).
-const MESSAGE_FLOOR_DAYS: u16 = 184;
+/// Nothing is kept shorter: messages six months (R-REC-1), proof five (R-REC-3).
+const FLOOR_DAYS: u16 = 184;
 
 /// How long messages and proofs are kept. Stops are kept without end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -34,14 +34,15 @@ impl RetentionPolicy {
     /// Message rows are kept so many days, at least 184 (six months, R-REC-1).
     #[must_use]
     pub fn messages(mut self, days: u16) -> Self {
-        self.messages = days.max(MESSAGE_FLOOR_DAYS);
+        self.messages = days.max(FLOOR_DAYS);
         self
     }
 
-    /// Evidence of persons who asked for deletion is kept so many days after it; Shanghai sellers keep 1,827 (R-REC-3).
+    /// Evidence of persons who asked for deletion is kept so many days after it, at least 184; Shanghai sellers keep 1,827
+    /// (R-REC-3).
     #[must_use]
     pub fn consents(mut self, days: u16) -> Self {
-        self.consents = days;
+        self.consents = days.max(FLOOR_DAYS);
         self
     }
 }

@@ -14,8 +14,7 @@ use serde_json::json;
 use sha2::Digest;
 use std::time::Duration;
 
-/// W: a begun request whose first byte has not left after this long never leaves.
-pub const FIRST_BYTE_WITHIN: Duration = Duration::from_secs(5);
+pub use crate::ledger::FIRST_BYTE_WITHIN;
 
 /// A drain ends at the latest this long after W.
 const DRAIN_SLACK: Duration = Duration::from_secs(1);

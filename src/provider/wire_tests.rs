@@ -22,7 +22,18 @@ const TEXT: &str = "【测试签名】会员，新品8折。拒收请回复R";
 
 /// The only place here that makes a clearance.
 fn clearance() -> Clearance {
-    Clearance { _p: () }
+    // Through the real gate: nothing else can make one.
+    let at = Timestamp::from_millis(1_796_954_400_000);
+    let promise = crate::consent::Promise { max: 4, days: 30 };
+    let grants = [crate::facts::Grant::new([crate::consent::Purpose::Promotion], at, Timestamp::FAR, promise)];
+    let person = crate::facts::Person::default();
+    let policy = crate::policy::Policy::china_default();
+    let purpose = crate::consent::Purpose::Promotion;
+    let case = crate::gate::Case { owners: &[], purpose, personalised: false, sensitive: false, policy: &policy };
+    match crate::gate::judge(&crate::facts::Facts { person: &person, grants: &grants }, &case, at) {
+        crate::gate::Decision::Go(clearance) => clearance,
+        other => panic!("a consent in the window clears: {other:?}"),
+    }
 }
 
 fn batch(clock: &dyn Clock, count: u64, personal: bool) -> Batch {

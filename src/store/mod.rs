@@ -542,6 +542,8 @@ pub struct Settlement {
     pub answer: crate::provider::Answer,
     /// Whether one person-side code for many may be split.
     pub all_or_nothing: bool,
+    /// Whether each person has a text of their own: then one content code for many blames nobody either.
+    pub personal: bool,
     /// When an accepted row without a report ends.
     pub report_due: Timestamp,
     /// When an unknown one is asked about first; `None` when it cannot be.

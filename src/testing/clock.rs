@@ -55,7 +55,8 @@ impl ManualClock {
             state.wall = state.wall.plus(by);
             state.mono += by;
             let now = state.mono;
-            let (due, wait) = std::mem::take(&mut state.wakers).into_iter().partition::<Vec<_>, _>(|(at, _)| *at <= now);
+            let (due, wait) =
+                std::mem::take(&mut state.wakers).into_iter().partition::<Vec<_>, _>(|(at, _)| *at <= now);
             state.wakers = wait;
             due
         };

@@ -5,6 +5,10 @@ pub mod clock;
 #[cfg(feature = "testing")]
 pub mod gateway;
 #[cfg(feature = "testing")]
+pub mod mock;
+#[cfg(feature = "testing")]
 pub mod vectors;
 
 pub use clock::ManualClock;
+#[cfg(feature = "testing")]
+pub use mock::MockProvider;

@@ -111,12 +111,14 @@ impl<'a> Settler<'a> {
                 self.back(call, &s.rids, self.tx.now, None)?;
                 self.account(call.account, v)
             }
-            Outcome::Rejected(Blame::Person) if many && s.all_or_nothing => {
+            Outcome::Rejected(Blame::Person) if many && !s.all_or_nothing => {
+                self.doubt(call, s, v, RequestState::Unknown)
+            }
+            Outcome::Rejected(blame) if many && (blame == Blame::Person || s.personal && s.all_or_nothing) => {
                 // One code for many people blames nobody: out again in halves until one remains.
                 self.request(call, RequestState::Mixed, v, None)?;
                 self.back(call, &s.rids, self.tx.now, Some(s.rids.len().div_ceil(2)))
             }
-            Outcome::Rejected(Blame::Person) if many => self.doubt(call, s, v, RequestState::Unknown),
             Outcome::Rejected(_) => {
                 self.request(call, RequestState::Mixed, v, None)?;
                 for rid in &s.rids {

@@ -1,0 +1,168 @@
+//! Campaigns end to end over real HTTP against the fake gateways.
+#![cfg(feature = "testing")]
+
+mod common;
+
+use common::*;
+use optin106::entry::State;
+use optin106::testing::gateway::{Script, Step};
+use optin106::{Audience, Campaign, Money, Purpose};
+
+async fn plan(w: &World, name: &str, n: u64) -> Campaign {
+    w.shop
+        .campaign(name, Purpose::Promotion)
+        .text(TEXT)
+        .ends(at("2026-12-11T20:00:00+08:00"))
+        .via(account("aliyun"))
+        .or_via(account("yunpian"))
+        .plan(Audience::iter((0..n).map(phone)))
+        .await
+        .unwrap()
+}
+
+fn once_each(w: &World, n: usize) {
+    let taken = w.taken();
+    assert_eq!(taken.len(), n);
+    assert!(taken.values().all(|n| *n == 1), "somebody was texted twice");
+}
+
+#[tokio::test]
+async fn everybody_with_consent_gets_it_once_and_the_others_are_refused() {
+    let w = World::new().await;
+    w.consents(30).await;
+    let campaign = plan(&w, "c1", 40).await;
+    let funnel = campaign.funnel().await.unwrap();
+    funnel.check().unwrap();
+    assert_eq!((funnel.ready, funnel.total_entries), (30, 40));
+    let report = campaign.run().await.unwrap();
+    report.check().unwrap();
+    assert_eq!(report.figures.count(State::Accepted), 30);
+    assert_eq!(report.reasons[&(State::Refused, "no_consent".to_owned())], 10);
+    once_each(&w, 30);
+    // Run again: nothing is left to send.
+    campaign.run().await.unwrap();
+    once_each(&w, 30);
+}
+
+#[tokio::test]
+async fn an_account_out_of_balance_burns_no_row_and_the_next_account_takes_over() {
+    let w = World::new().await;
+    w.consents(20).await;
+    w.aliyun.script(Script::new().then(Step::Refuse("isv.AMOUNT_NOT_ENOUGH".into())));
+    let report = plan(&w, "c1", 20).await.run().await.unwrap();
+    assert_eq!(report.figures.count(State::Accepted), 20);
+    assert_eq!(w.aliyun.totals().messages, 0);
+    once_each(&w, 20);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_never_sent_again_and_the_lookup_settles_it() {
+    let w = World::new().await;
+    w.consents(20).await;
+    w.aliyun.script(Script::new().then(Step::Reset));
+    let campaign = plan(&w, "c1", 20).await;
+    let report = campaign.run().await.unwrap();
+    assert_eq!(report.figures.count(State::Unknown), 20);
+    once_each(&w, 20);
+    w.clock.advance(std::time::Duration::from_secs(120));
+    let doubts = campaign.settle_unknowns().await.unwrap();
+    assert_eq!(doubts.accepted, 20);
+    assert_eq!(campaign.report().await.unwrap().figures.count(State::Accepted), 20);
+    once_each(&w, 20);
+}
+
+#[tokio::test]
+async fn one_unsubscribed_person_among_many_goes_out_in_halves_and_is_stopped() {
+    let w = World::new().await;
+    w.consents(16).await;
+    w.aliyun.script(Script::new().refuse_number(phone(5).to_u64(), "isv.CUSTOMER_REFUSED"));
+    let report = plan(&w, "c1", 16).await.run().await.unwrap();
+    assert_eq!(report.figures.count(State::Accepted), 15);
+    assert_eq!(report.figures.count(State::Failed), 1);
+    once_each(&w, 15);
+    let next = plan(&w, "c2", 16).await.funnel().await.unwrap();
+    let stopped = next.buckets.iter().find(|(b, _)| b.code() == "stopped").map(|(_, n)| *n);
+    assert_eq!(stopped, Some(1));
+}
+
+#[tokio::test]
+async fn two_workers_on_one_campaign_share_it() {
+    let w = World::new().await;
+    w.consents(200).await;
+    let campaign = plan(&w, "c1", 200).await;
+    let other = open(&w.db(), &w.clock, 99).await;
+    let shop = register(&other, &w.aliyun, &w.yunpian, &w.clock).await;
+    let again = shop.open_campaign("c1").await.unwrap();
+    let (a, b) = tokio::join!(campaign.run(), again.run());
+    assert_eq!(a.unwrap().figures.count(State::Accepted), 200);
+    assert_eq!(b.unwrap().figures.count(State::Accepted), 200);
+    once_each(&w, 200);
+}
+
+#[tokio::test]
+async fn paused_sends_nothing_resumed_goes_on_cancelled_expires() {
+    let w = World::new().await;
+    w.consents(10).await;
+    let campaign = plan(&w, "c1", 10).await;
+    campaign.pause().await.unwrap();
+    let report = campaign.run().await.unwrap();
+    assert_eq!(report.figures.count(State::Planned), 10);
+    assert_eq!(w.taken().len(), 0);
+    campaign.resume().await.unwrap();
+    campaign.run().await.unwrap();
+    once_each(&w, 10);
+    let second = plan(&w, "c2", 10).await;
+    second.cancel().await.unwrap();
+    assert_eq!(second.run().await.unwrap().figures.count(State::Expired), 10);
+    once_each(&w, 10);
+}
+
+#[tokio::test]
+async fn the_budget_is_never_exceeded_and_what_it_does_not_cover_expires() {
+    let w = World::new().await;
+    w.consents(10).await;
+    let campaign = w
+        .shop
+        .campaign("c1", Purpose::Promotion)
+        .text(TEXT)
+        .budget(Money::from_ten_thousandths(390 * 4))
+        .via(account("aliyun"))
+        .plan(Audience::iter((0..10).map(phone)))
+        .await
+        .unwrap();
+    let report = campaign.run().await.unwrap();
+    assert_eq!(report.figures.count(State::Accepted), 4);
+    assert_eq!(report.reasons[&(State::Expired, "budget_exhausted".to_owned())], 6);
+    assert_eq!(report.figures.cost, Money::from_ten_thousandths(390 * 4));
+}
+
+#[tokio::test]
+async fn nothing_leaves_before_the_window_opens_and_deferred_rows_go_out_then() {
+    let w = World::with_clock(optin106::testing::ManualClock::new(at("2026-12-11T07:00:00+08:00")).auto()).await;
+    w.consents(10).await;
+    let report = plan(&w, "c1", 10).await.run().await.unwrap();
+    assert_eq!(report.figures.count(State::Accepted), 10);
+    let opens = at("2026-12-11T09:00:00+08:00");
+    assert!(w.aliyun.accepted().iter().all(|m| m.at >= opens));
+    once_each(&w, 10);
+}
+
+#[tokio::test]
+async fn the_same_content_reopens_and_other_content_is_a_conflict() {
+    let w = World::new().await;
+    w.consents(5).await;
+    plan(&w, "c1", 5).await.run().await.unwrap();
+    let again = plan(&w, "c1", 5).await;
+    again.run().await.unwrap();
+    once_each(&w, 5);
+    let other = w
+        .shop
+        .campaign("c1", Purpose::Promotion)
+        .text(TEXT)
+        .ends(at("2026-12-11T20:00:00+08:00"))
+        .via(account("aliyun"))
+        .or_via(account("yunpian"))
+        .plan(Audience::iter((0..6).map(phone)))
+        .await;
+    assert_eq!(other.unwrap_err().code(), "campaign_conflict");
+}

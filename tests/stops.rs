@@ -1,0 +1,474 @@
+//! Stops by every way: who is reached, that nothing removes them, and that telling twice changes nothing.
+#![cfg(all(feature = "testing", feature = "sqlite"))]
+#![allow(clippy::unwrap_used)]
+
+mod shop;
+
+use futures_util::{StreamExt, TryStreamExt};
+use optin106::clock::Timestamp;
+use optin106::facts::Scope;
+use optin106::id::{AccountId, OwnerId};
+use optin106::inbound::{Inbound, Reply, Report};
+use optin106::intake::IntakeEvent;
+use optin106::optin::{AccountSignature, Complaint, ImportReport, OptOut, StopScope, Via};
+use optin106::stop::Intent;
+use optin106::{Envelope, Shop};
+use shop::{World, at, opt_in, phone};
+use std::time::Duration;
+
+fn told() -> Envelope {
+    Envelope::default()
+}
+
+async fn three_consents() -> World {
+    let w = World::new().await;
+    for shop in [&w.shop, &w.sibling, &w.other] {
+        shop.record(opt_in(1)).await.unwrap();
+    }
+    w.clock.set(at(5, 10));
+    w
+}
+
+/// What each of the three shops may send: shop, sibling, other owner's.
+async fn clears(w: &World) -> (bool, bool, bool) {
+    (w.clears(&w.shop, 1).await, w.clears(&w.sibling, 1).await, w.clears(&w.other, 1).await)
+}
+
+async fn past_send(w: &World, shop: &str, when: Timestamp) {
+    let csv = format!("phone,shop,at,campaign\n{},{shop},{when},c0\n", phone(1).national());
+    let report = ImportReport::of(w.optin.import_past_sends_csv(csv.as_bytes())).await;
+    assert_eq!((report.recorded, report.failed), (1, 0), "{report:?}");
+}
+
+#[tokio::test]
+async fn an_opt_out_reaches_every_shop_of_the_owner_and_is_effective_at_once_when_nothing_is_open() {
+    let w = three_consents().await;
+    let stopped = w.shop.opt_out(phone(1), OptOut::new(StopScope::Owner, Via::Page).at(at(5, 9))).await.unwrap();
+    assert_eq!(stopped.recorded_at, at(5, 10));
+    assert_eq!(stopped.effective().await, at(5, 10));
+    assert_eq!(clears(&w).await, (false, false, true));
+    w.shop.record(opt_in(1).at(at(5, 9))).await.unwrap_err();
+    w.clock.set(at(6, 10));
+    w.shop.record(opt_in(1).at(at(6, 9))).await.unwrap();
+    assert_eq!(clears(&w).await, (true, false, true), "a newer consent restores its own shop only");
+    assert_eq!(w.optin.store().rebuild().await.unwrap(), 0);
+}
+
+/// Begins one message of `w.shop` to person 1 and leaves it open, as a worker does that is about to send.
+async fn begin_one(w: &World) -> optin106::id::Reference {
+    use optin106::gate::{Case, judge};
+    use optin106::id::{CampaignName, Reference, Rid};
+    use optin106::store::{BeginAsk, Begun, PlanRow, message_place, message_row};
+    let store = w.optin.store();
+    let account = AccountId::new("acc-1").unwrap();
+    w.optin.put_account(&account, Default::default()).await.unwrap();
+    let shop = store.shop(w.shop.id()).await.unwrap().unwrap();
+    let name = CampaignName::new("c1").unwrap();
+    let campaign = store.open_campaign(shop.key, &name, vec![1]).await.unwrap().key;
+    let rid = w.rid(1);
+    let place = message_row(campaign, rid);
+    let sealed = store.keyring().seal_phone(&message_place(&place), phone(1));
+    let row = PlanRow { rid, position: 0, line: None, variant: 0, parts: 1, sealed };
+    store.plan(campaign, vec![row], Vec::new()).await.unwrap();
+    store.plan_ready(campaign, [0; 32], 1).await.unwrap();
+    let lease = store.claim(campaign, 1).await.unwrap().remove(0);
+    let (owners, policy) = (shop.owners.clone(), optin106::Policy::china_default());
+    let reference = Reference::fresh(&w.clock);
+    let ask = BeginAsk {
+        lease,
+        account,
+        from: Rid::from_slice(&[0; 16]).unwrap(),
+        limit: 10,
+        per_request: 10,
+        budget: None,
+        price: 390,
+        first_byte_within: optin106::optin::FIRST_BYTE_WITHIN,
+        owner: shop.owner,
+        shop: shop.key,
+        renditions: vec![[0; 32]],
+        policy: [0; 32],
+        horizon: 31,
+        references: vec![reference],
+        judge: std::sync::Arc::new(move |facts, now| {
+            let purpose = optin106::Purpose::Promotion;
+            judge(
+                facts,
+                &Case { owners: &owners, purpose, personalised: false, sensitive: false, policy: &policy },
+                now,
+            )
+        }),
+    };
+    let Begun::Rows(rows) = store.begin(ask).await.unwrap() else { panic!("begun") };
+    assert_eq!(rows.requests.len(), 1, "{rows:?}");
+    reference
+}
+
+#[tokio::test]
+async fn a_stop_is_effective_only_when_nothing_begun_can_send_any_more() {
+    let w = three_consents().await;
+    begin_one(&w).await;
+    let start = w.clock_now();
+    let stop = w.other.opt_out(phone(1), OptOut::new(StopScope::Owner, Via::Page)).await.unwrap();
+    assert_eq!(stop.effective().await, start, "another owner's open request is none of its concern");
+    let stop = w.shop.opt_out(phone(1), OptOut::new(StopScope::Owner, Via::Page)).await.unwrap();
+    assert_eq!(stop.recorded_at, start);
+    let effective = stop.effective().await;
+    assert_eq!(effective.since(start), Duration::from_secs(6), "the first byte's time and a second");
+}
+
+#[tokio::test]
+async fn everyone_is_everyone() {
+    let w = three_consents().await;
+    let stop = OptOut::new(StopScope::Owner, Via::Regulator);
+    w.optin.opt_out_everyone(phone(1), stop).await.unwrap();
+    assert_eq!(clears(&w).await, (false, false, false));
+    let standing = w.optin.lookup(phone(1)).await.unwrap();
+    assert_eq!(standing.stops[0].scope, Scope::Everyone);
+    assert_eq!(standing.stops[0].reason, "opt_out");
+}
+
+#[tokio::test]
+async fn the_same_event_id_is_one_event_per_form_and_shop() {
+    let w = three_consents().await;
+    let id = || Envelope { source: "crm".into(), event_id: "7".into(), actor: String::new() };
+    let stop = || OptOut::new(StopScope::Owner, Via::Page).envelope(id());
+    assert!(!w.shop.opt_out(phone(1), stop()).await.unwrap().repeated);
+    assert!(w.shop.opt_out(phone(1), stop()).await.unwrap().repeated);
+    // The other shop counts its own ids: its stop must not vanish behind the first.
+    assert!(!w.other.opt_out(phone(1), stop()).await.unwrap().repeated);
+    assert_eq!(clears(&w).await, (false, false, false));
+}
+
+#[tokio::test]
+async fn a_stop_dated_in_the_future_locks_out_no_later_consent() {
+    let w = three_consents().await;
+    w.shop.opt_out(phone(1), OptOut::new(StopScope::Owner, Via::Page).at(at(900, 0))).await.unwrap();
+    assert!(!clears(&w).await.0);
+    w.clock.set(at(6, 10));
+    w.shop.record(opt_in(1).at(at(6, 10))).await.unwrap();
+    assert!(clears(&w).await.0);
+}
+
+#[tokio::test]
+async fn replies_by_shop_are_read_and_reach_the_owner() {
+    for (text, intent, after) in [
+        ("R", Intent::Stop, (false, false, true)),
+        ("再发我就投诉了", Intent::Complaint, (false, false, true)),
+        ("同意", Intent::Yes, (true, true, true)),
+        ("什么时候发货", Intent::Other, (true, true, true)),
+    ] {
+        let w = three_consents().await;
+        let event = w.shop.reply(phone(1), text, Some(at(5, 10)), told()).await.unwrap();
+        assert_eq!(event.reading.intent, intent, "{text}");
+        assert_eq!(clears(&w).await, after, "{text}");
+        let again = w.shop.reply(phone(1), text, Some(at(5, 10)), told()).await.unwrap();
+        assert!(again.recorded.repeated);
+        let cases: Vec<_> = w.optin.cases().try_collect().await.unwrap();
+        assert_eq!(cases.len(), usize::from(intent == Intent::Complaint));
+        for case in cases {
+            assert_eq!(case.quoted_text.as_deref(), Some(text));
+            assert_eq!(case.due, at(20, 10));
+            assert!(!format!("{case:?}").contains(text));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_complaint_without_a_shop_reaches_who_sent_in_31_days_else_everyone() {
+    let w = three_consents().await;
+    past_send(&w, "shop-b", at(4, 10)).await;
+    let complaint = || Complaint::new(phone(1), "12321").external_number("C-1").quoted_text("骚扰");
+    w.optin.complaint(complaint()).await.unwrap();
+    assert_eq!(clears(&w).await, (true, true, false));
+    w.clock.set(at(60, 10));
+    w.optin.complaint(complaint().external_number("C-2")).await.unwrap();
+    assert_eq!(clears(&w).await, (false, false, false));
+    let cases: Vec<_> = w.optin.cases().try_collect().await.unwrap();
+    assert_eq!(cases[0].external_number.as_deref(), Some("C-1"));
+    assert_eq!(cases[1].channel, "12321");
+}
+
+#[tokio::test]
+async fn a_complaint_about_a_shop_reaches_its_owner() {
+    let w = three_consents().await;
+    w.shop.complaint(Complaint::new(phone(1), "phone")).await.unwrap();
+    assert_eq!(clears(&w).await, (false, false, true));
+}
+
+fn reply(signature: Option<&str>, extension: Option<&str>) -> Inbound {
+    Inbound::Reply(Reply {
+        event_id: "m-1".into(),
+        phone: phone(1),
+        text: "退订".into(),
+        extension: extension.map(Into::into),
+        signature: signature.map(Into::into),
+        at: at(5, 10),
+    })
+}
+
+#[tokio::test]
+async fn an_accounts_reply_is_attributed_by_extension_then_signature_then_sends_then_everyone() {
+    let account = AccountId::new("acc-1").unwrap();
+    for (signature, extension, sent_by, after) in [
+        (Some("样品小铺"), None, None, (true, true, false)),
+        (Some("示例专营店"), None, None, (false, false, true)),
+        (Some("样品小铺"), Some("01"), None, (false, false, true)),
+        (None, Some("99"), Some("shop-b"), (true, true, false)),
+        (None, None, None, (false, false, false)),
+    ] {
+        let w = three_consents().await;
+        let bound = AccountSignature::new("示例旗舰店").unwrap().extension("01");
+        let one = optin106::Owner::new("91330100MA00000001").unwrap();
+        let shop = Shop::new("shop-a", one, "示例旗舰店").unwrap().at_account(account.clone(), bound);
+        w.optin.shop(shop).await.unwrap();
+        if let Some(shop) = sent_by {
+            past_send(&w, shop, at(4, 10)).await;
+        }
+        for repeated in [false, true] {
+            let event = w.optin.take_in(&account, "aliyun", reply(signature, extension)).await.unwrap();
+            let IntakeEvent::Reply(event) = event else { panic!("a reply") };
+            assert_eq!(event.recorded.repeated, repeated);
+        }
+        assert_eq!(clears(&w).await, after, "{signature:?} {extension:?} {sent_by:?}");
+        assert_eq!(w.optin.store().rebuild().await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn reports_by_shop_stop_rest_and_revive() {
+    let w = three_consents().await;
+    w.shop.report(phone(1), "MBBLACK", None, None, told()).await.unwrap();
+    assert_eq!(clears(&w).await, (false, false, true));
+
+    let w = three_consents().await;
+    for n in 0..3 {
+        assert_eq!(clears(&w).await, (true, true, true), "{n} failures");
+        let when = Some(at(5, 10 + n));
+        w.clock.set(at(5, 10 + n));
+        let event = w.shop.report(phone(1), "EXPIRED", None, when, told()).await.unwrap();
+        assert!(event.meaning.counts_as_soft_failure && !event.repeated);
+        assert!(w.shop.report(phone(1), "EXPIRED", None, when, told()).await.unwrap().repeated);
+    }
+    assert_eq!(w.decide(&w.other, 1).await.unwrap_err(), "suspended");
+    w.shop.report(phone(1), "DELIVRD", None, Some(at(5, 12)), told()).await.unwrap();
+    assert_eq!(clears(&w).await, (true, true, true));
+    w.shop.report(phone(1), "no-such-code", None, None, told()).await.unwrap();
+    assert_eq!(clears(&w).await, (true, true, true));
+}
+
+#[tokio::test]
+async fn a_report_of_an_unknown_row_that_says_refused_reaches_who_sent_else_everyone() {
+    let account = AccountId::new("acc-1").unwrap();
+    let report = || {
+        Inbound::Report(Report {
+            event_id: "r-1".into(),
+            phone: phone(1),
+            provider_id: Some("p-1".into()),
+            reference: None,
+            code: "MBBLACK".into(),
+            delivered: Some(false),
+            at: at(5, 10),
+        })
+    };
+    let w = three_consents().await;
+    past_send(&w, "shop-b", at(4, 10)).await;
+    w.optin.take_in(&account, "aliyun", report()).await.unwrap();
+    assert_eq!(clears(&w).await, (true, true, false));
+    let w = three_consents().await;
+    for repeated in [false, true] {
+        let IntakeEvent::Report(event) = w.optin.take_in(&account, "aliyun", report()).await.unwrap() else {
+            panic!("a report")
+        };
+        assert_eq!(event.repeated, repeated);
+    }
+    assert_eq!(clears(&w).await, (false, false, false));
+}
+
+#[tokio::test]
+async fn a_stop_list_is_imported_row_by_row_and_again_without_effect() {
+    let w = three_consents().await;
+    let csv = format!(
+        "phone,scope,shop,at\n{0},group,shop-b,2026-11-04 10:00:00\n{0},purpose:points,shop-a,\nabc,,,\n{0},group,,\n\
+         {0},nonsense,shop-a,\n{0},group,nobody,\n{0},group,shop-a,yesterday\n",
+        phone(1).national()
+    );
+    let rows: Vec<_> = w.optin.import_stops_csv("old", csv.as_bytes()).collect().await;
+    let codes: Vec<_> = rows.iter().map(|r| r.outcome.as_ref().map_or_else(|e| e.code(), |_| "ok")).collect();
+    assert_eq!(codes, ["ok", "ok", "not_digits", "shop_needed", "scope", "unknown_shop", "time"]);
+    assert_eq!(rows[2].line, Some(4));
+    assert!(rows[6].outcome.as_ref().unwrap_err().to_string().contains("column 4"));
+    assert_eq!(clears(&w).await, (true, true, false));
+
+    w.clock.set(at(6, 10));
+    let again = ImportReport::of(w.optin.import_stops_csv("old", csv.as_bytes())).await;
+    assert_eq!((again.rows, again.recorded, again.repeated, again.failed), (7, 0, 2, 5));
+
+    let out: Vec<_> = w.optin.export_stops().try_collect().await.unwrap();
+    let mut words: Vec<_> = out.iter().map(|s| (s.scope.as_str(), s.since)).collect();
+    words.sort();
+    assert_eq!(words, [("group", at(3, 10)), ("purpose:points", at(5, 10))]);
+    assert!(out.iter().all(|s| s.pseudonym.len() == 32));
+}
+
+#[tokio::test]
+async fn a_plain_list_of_numbers_stops_everyone() {
+    let w = three_consents().await;
+    let list = format!("{}\n{}\n", phone(1).national(), phone(2).e164());
+    let report = ImportReport::of(w.optin.import_stops_csv("plain", list.as_bytes())).await;
+    assert_eq!((report.recorded, report.failed), (2, 0));
+    assert_eq!(clears(&w).await, (false, false, false));
+}
+
+#[tokio::test]
+async fn past_sends_count_and_are_imported_once() {
+    let w = three_consents().await;
+    past_send(&w, "shop-a2", at(5, 9)).await;
+    assert_eq!(w.decide(&w.shop, 1).await.unwrap_err(), "cap_exceeded");
+    assert!(clears(&w).await.2);
+    let csv = format!("{},shop-a2,{},c0\n", phone(1).national(), at(5, 9));
+    let again = ImportReport::of(w.optin.import_past_sends_csv(csv.as_bytes())).await;
+    assert_eq!((again.recorded, again.repeated), (0, 1));
+    let future = format!("{},shop-a2,{},c0\n", phone(1).national(), at(9, 9));
+    let failed = ImportReport::of(w.optin.import_past_sends_csv(future.as_bytes())).await;
+    assert_eq!(failed.failures[0].code(), "in_future");
+}
+
+#[tokio::test]
+async fn owners_that_merge_share_their_stops_also_for_handles_made_before() {
+    let w = three_consents().await;
+    w.other.opt_out(phone(1), OptOut::new(StopScope::Owner, Via::Page)).await.unwrap();
+    let (one, two) = (OwnerId::new("91330100MA00000001").unwrap(), OwnerId::new("91330100MA00000002").unwrap());
+    w.optin.merge_owners(&two, &one).await.unwrap();
+    assert_eq!(clears(&w).await, (false, false, false));
+    w.shop.record(opt_in(1).at(at(4, 0))).await.unwrap_err();
+    assert_eq!(w.shop.lookup(phone(1)).await.unwrap().stops.len(), 1);
+}
+
+#[tokio::test]
+async fn nothing_was_sent_is_an_answer_of_its_own() {
+    let w = three_consents().await;
+    let found = w.shop.find(phone(1), at(0, 0), at(9, 0)).await.unwrap();
+    assert!(matches!(found, optin106::optin::History::NothingSent) && !found.was_sent());
+    begin_one(&w).await;
+    let found = w.shop.find(phone(1), at(0, 0), at(9, 0)).await.unwrap();
+    assert!(found.was_sent() && found.rows().len() == 1);
+    assert!(!w.sibling.find(phone(1), at(0, 0), at(9, 0)).await.unwrap().was_sent(), "a shop sees its own rows only");
+    let all = w.optin.find(phone(1), at(0, 0), at(9, 0)).await.unwrap();
+    assert_eq!(all.rows()[0].shop.as_ref().unwrap().as_str(), "shop-a");
+}
+
+#[tokio::test]
+async fn facts_at_a_moment_are_what_was_recorded_by_then() {
+    let w = three_consents().await;
+    w.clock.advance(Duration::from_secs(60));
+    w.shop.opt_out(phone(1), OptOut::new(StopScope::Owner, Via::Page)).await.unwrap();
+    assert_eq!(w.optin.facts_at(phone(1), at(5, 10)).await.unwrap().person().stops().count(), 0);
+    assert_eq!(w.optin.facts_at(phone(1), at(5, 11)).await.unwrap().person().stops().count(), 1);
+}
+
+/// A platform that pushes one thing per line: `reply|id|phone|text` or `report|id|phone|code`.
+#[derive(Debug)]
+struct Lines(optin106::provider::Profile);
+
+#[async_trait::async_trait]
+impl optin106::provider::Provider for Lines {
+    fn profile(&self) -> &optin106::provider::Profile {
+        &self.0
+    }
+
+    async fn submit(&self, _: optin106::provider::Request<'_>) -> optin106::provider::Answer {
+        unreachable!("nothing is sent here")
+    }
+
+    async fn lookup(&self, _: &[optin106::provider::Asked<'_>]) -> Vec<optin106::provider::Found> {
+        Vec::new()
+    }
+
+    fn inbound(
+        &self,
+        call: &optin106::inbound::HttpCall,
+    ) -> Result<optin106::inbound::Callback, optin106::inbound::InboundError> {
+        use optin106::inbound::{Callback, HttpAnswer, InboundError};
+        if call.header("x-token") != Some("secret") {
+            return Err(InboundError::Forged);
+        }
+        let event = |line: &str| {
+            let f: Vec<&str> = line.split('|').collect();
+            let (event_id, phone, at) = (f[1].to_owned(), f[2].parse().unwrap(), at(5, 10));
+            let (text, code) = (f[3].to_owned(), f[3].to_owned());
+            match f[0] {
+                "reply" => Inbound::Reply(Reply { event_id, phone, text, extension: None, signature: None, at }),
+                _ => Inbound::Report(Report {
+                    event_id,
+                    phone,
+                    provider_id: None,
+                    reference: None,
+                    code,
+                    delivered: None,
+                    at,
+                }),
+            }
+        };
+        let events = std::str::from_utf8(&call.body).unwrap().lines().map(event).collect();
+        Ok(Callback { events, answer: HttpAnswer { status: 200, content_type: "text/plain", body: "OK" } })
+    }
+}
+
+fn lines() -> std::sync::Arc<Lines> {
+    use optin106::provider::{Documented, Form, Lookup, Profile, Writer};
+    std::sync::Arc::new(Lines(Profile {
+        name: "lines",
+        form: Form::FreeText,
+        same_text_max: 1,
+        personal_max: 1,
+        signature: Writer::Caller,
+        words: Writer::Caller,
+        window: None,
+        caps: &[],
+        all_or_nothing: true,
+        lookup: Lookup::None,
+        report_due: Duration::from_secs(60),
+        calls_per_second: 1,
+        documented: Documented::Medium,
+    }))
+}
+
+#[tokio::test]
+async fn a_callback_is_recorded_before_it_is_answered_and_may_come_again() {
+    let w = three_consents().await;
+    let account = AccountId::new("acc-1").unwrap();
+    let call = |token: &str| optin106::inbound::HttpCall {
+        method: "POST".into(),
+        path: "/sms".into(),
+        query: String::new(),
+        headers: vec![("X-Token".into(), token.into())],
+        // One id for a reply and a report, and for reports of two people: all three count.
+        body: format!(
+            "report|1|{0}|EXPIRED\nreport|1|{1}|EXPIRED\nreply|1|{0}|R",
+            phone(1).national(),
+            phone(2).national()
+        )
+        .into_bytes(),
+    };
+    let e = w.optin.intake(&account, &call("secret")).await.unwrap_err();
+    assert_eq!((e.code(), e.status()), ("unknown_account", 404));
+    w.optin.add_account(&account, lines(), Default::default()).await.unwrap();
+    let e = w.optin.intake(&account, &call("wrong")).await.unwrap_err();
+    assert_eq!((e.code(), e.status()), ("callback_forged", 403));
+    for repeated in [false, true] {
+        let out = w.optin.intake(&account, &call("secret")).await.unwrap();
+        assert_eq!((out.answer.status, out.answer.body, out.events.len()), (200, "OK", 3));
+        for event in out.events {
+            let again = match event {
+                IntakeEvent::Reply(e) => e.recorded.repeated,
+                IntakeEvent::Report(e) => e.repeated,
+                _ => panic!("a new kind"),
+            };
+            assert_eq!(again, repeated);
+        }
+    }
+    assert_eq!(clears(&w).await, (false, false, false), "nobody sent: the reply reaches everyone");
+    assert_eq!(w.optin.lookup(phone(1)).await.unwrap().soft_failures, 1);
+    assert_eq!(w.optin.lookup(phone(2)).await.unwrap().soft_failures, 1);
+    assert_eq!(w.optin.store().rebuild().await.unwrap(), 0);
+}
