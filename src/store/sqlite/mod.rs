@@ -216,6 +216,8 @@ fn connect(path: &Path) -> Result<Connection> {
     }))
     .map_err(open)?;
     conn.set_prepared_statement_cache_capacity(128);
+    // The planner does not look at bound values: otherwise statements are prepared anew at each binding.
+    conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(open)?;
     conn.pragma_update(None, "journal_mode", "WAL").map_err(open)?;
     conn.pragma_update(None, "synchronous", "FULL").map_err(open)?;
     conn.pragma_update(None, "wal_autocheckpoint", 8_000).map_err(open)?;
