@@ -3,12 +3,19 @@
 
 pub mod clock;
 #[cfg(feature = "testing")]
+pub mod faults;
+#[cfg(feature = "testing")]
 pub mod gateway;
 #[cfg(feature = "testing")]
 pub mod mock;
 #[cfg(feature = "testing")]
+#[macro_use]
+pub mod store_suite;
+#[cfg(feature = "testing")]
 pub mod vectors;
 
 pub use clock::ManualClock;
+#[cfg(feature = "testing")]
+pub use faults::{Break, Faulty};
 #[cfg(feature = "testing")]
 pub use mock::MockProvider;
