@@ -49,16 +49,37 @@ pub(crate) struct Consent {
 #[derive(Clone, Debug)]
 pub(crate) enum Told {
     OptIn(Consent),
-    Stop { reach: Reach, at: i64 },
+    Stop {
+        reach: Reach,
+        at: i64,
+    },
     /// A complaint about no known shop: whoever sent within 31 days, else everyone.
-    StopSenders { at: i64 },
-    Erase { owner: usize, at: i64 },
-    PastSend { owner: usize, at: i64 },
-    Dead { at: i64 },
-    Soft { at: i64 },
+    StopSenders {
+        at: i64,
+    },
+    Erase {
+        owner: usize,
+        at: i64,
+    },
+    PastSend {
+        owner: usize,
+        at: i64,
+    },
+    Dead {
+        at: i64,
+    },
+    Soft {
+        at: i64,
+    },
     Delivered,
     /// `proven_unaccepted`: the platform says, with evidence, that it did not take it.
-    Submitted { campaign: usize, shop: usize, purpose: u8, at: i64, proven_unaccepted: bool },
+    Submitted {
+        campaign: usize,
+        shop: usize,
+        purpose: u8,
+        at: i64,
+        proven_unaccepted: bool,
+    },
 }
 
 #[derive(Default)]
