@@ -159,13 +159,13 @@ pub trait Clock: fmt::Debug + Send + Sync {
 #[derive(Debug)]
 pub struct SystemClock {
     start: Instant,
-    random: ring::rand::SystemRandom,
+    random: SystemRandom,
 }
 
 impl SystemClock {
     /// The machine's clock.
     pub fn new() -> Self {
-        Self { start: Instant::now(), random: ring::rand::SystemRandom::new() }
+        Self { start: Instant::now(), random: SystemRandom::new() }
     }
 }
 
@@ -190,9 +190,24 @@ impl Clock for SystemClock {
     }
 
     fn fill(&self, out: &mut [u8]) {
+        self.random.fill(out);
+    }
+}
+
+/// The operating system's random source; a keyring draws its nonces here whatever clock it was made with, since a
+/// nonce that a seeded clock repeats would break the seal.
+#[derive(Debug)]
+pub(crate) struct SystemRandom(ring::rand::SystemRandom);
+
+impl SystemRandom {
+    pub(crate) fn new() -> Self {
+        Self(ring::rand::SystemRandom::new())
+    }
+
+    pub(crate) fn fill(&self, out: &mut [u8]) {
         use ring::rand::SecureRandom;
         // A machine without a random source cannot seal a number; stopping is the only safe answer.
-        self.random.fill(out).expect("the operating system's random source answers");
+        self.0.fill(out).expect("the operating system's random source answers");
     }
 }
 

@@ -391,6 +391,8 @@ fn says(meaning: &Found, platform: Option<bool>) -> Says {
         // A platform that contradicts its own code says nothing.
         Class::Delivered if platform != Some(false) => Says::Health(Health::Delivered),
         Class::Unknown if platform == Some(true) => Says::Health(Health::Delivered),
+        // Refused for a reason that differs by gateway, such as REJECTD: not delivered, and repeated it rests the number.
+        Class::Unknown if meaning.counts_as_soft_failure => Says::Health(Health::SoftFailure),
         Class::Content | Class::Delivered | Class::SoftFailure | Class::Unknown => Says::Nothing,
     }
 }
@@ -462,6 +464,8 @@ mod tests {
             ("DELIVRD", Some(false), Says::Nothing),
             ("MBBLACK", None, Says::Refused),
             ("no-such-code", None, Says::Nothing),
+            ("REJECTD", None, Says::Health(Health::SoftFailure)),
+            ("REJECTD", Some(true), Says::Health(Health::Delivered)),
             ("no-such-code", Some(true), Says::Health(Health::Delivered)),
         ] {
             let said = says(&classify(code, None), platform);

@@ -3,7 +3,7 @@
 //! A key file is JSON with 0600 rights: `{"index": "<hex 32>", "seal": {"1": "<hex 32>"}, "current": 1}`. Lose it and
 //! the stored numbers are lost; leak it together with the database and they are readable. Keep it apart from backups.
 
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemRandom};
 use crate::id::{Rid, hex, unhex};
 use crate::phone::Phone;
 use crate::secret::Secret;
@@ -81,14 +81,13 @@ struct Raw {
 struct NonceBlock {
     bytes: [u8; 64 * NONCE_LEN],
     next: usize,
-    random: ring::rand::SystemRandom,
+    random: SystemRandom,
 }
 
 impl NonceBlock {
     fn take(&mut self) -> [u8; NONCE_LEN] {
-        use ring::rand::SecureRandom;
         if self.next + NONCE_LEN > self.bytes.len() {
-            self.random.fill(&mut self.bytes).expect("the operating system's random source answers");
+            self.random.fill(&mut self.bytes);
             self.next = 0;
         }
         let mut nonce = [0; NONCE_LEN];
@@ -218,7 +217,7 @@ impl Keyring {
         let id = id.finalize();
         let mut index_id = [0; 8];
         index_id.copy_from_slice(&id[..8]);
-        let random = ring::rand::SystemRandom::new();
+        let random = SystemRandom::new();
         let nonces = Mutex::new(NonceBlock { bytes: [0; 64 * NONCE_LEN], next: 64 * NONCE_LEN, random });
         let index = Hmac::new_from_slice(&index).map_err(|_| KeyError::Malformed { what: "`index`" })?;
         Ok(Self { index, index_id, seal, raw, current, nonces })

@@ -129,10 +129,26 @@ impl Drop for Driven {
     }
 }
 
+/// References of a begin that is under way. Those that no [`Call`] took over are driven by nobody, however the begin
+/// ends: refused, cut, or committed with its answer lost. Recovery then puts their rows where the journal says.
+#[derive(Debug)]
+struct Offered {
+    store: Arc<dyn Store>,
+    references: Vec<Reference>,
+}
+
+impl Drop for Offered {
+    fn drop(&mut self) {
+        self.references.iter().for_each(|r| self.store.forget(*r));
+    }
+}
+
 /// An answered call, to be settled.
 #[derive(Debug)]
 pub(crate) struct Answered {
     settlement: Settlement,
+    /// The journal did not take it: nothing left, and nothing more may.
+    pub(crate) failed: Option<StoreError>,
     /// Until it is settled, recovery leaves the request alone.
     _driven: Driven,
 }
@@ -153,6 +169,8 @@ impl Ledger {
         // Before the transaction: the deadline is counted from the early side.
         let t0 = clock.mono();
         let requests = limit.div_ceil(leg.per_request) + self.templates.len() + 2;
+        let references: Vec<Reference> = (0..requests).map(|_| Reference::fresh(&*clock)).collect();
+        let mut offered = Offered { store: Arc::clone(&self.store), references: references.clone() };
         let ask = BeginAsk {
             lease: lease.clone(),
             account: leg.account.clone(),
@@ -167,7 +185,7 @@ impl Ledger {
             renditions: leg.renditions.iter().map(|r| *r.hash()).collect(),
             policy: leg.policy_hash,
             horizon: leg.policy.horizon(),
-            references: (0..requests).map(|_| Reference::fresh(&*clock)).collect(),
+            references,
             judge: self.gate(&leg.policy),
         };
         match self.store.begin(ask).await? {
@@ -175,7 +193,12 @@ impl Ledger {
             Begun::Wait { until } => Ok(Turn::Wait { until }),
             Begun::Rows(mut rows) => {
                 let begun = std::mem::take(&mut rows.requests);
-                let calls = begun.into_iter().map(|r| self.call(r, leg, rows.now, t0)).collect::<Result<_>>()?;
+                let call = |r: BegunRequest| {
+                    offered.references.retain(|of| *of != r.reference);
+                    self.call(r, leg, rows.now, t0)
+                };
+                // All of them: one that cannot be read leaves the others to be forgotten, not driven for ever.
+                let calls = begun.into_iter().map(call).collect::<Vec<_>>().into_iter().collect::<Result<_>>()?;
                 Ok(Turn::Rows { calls, rows })
             }
         }
@@ -219,9 +242,11 @@ impl Ledger {
         };
         let request = call.batch.request();
         let request_is_personal = request.is_personal();
+        let mut failed = None;
         let answer = if request.time_left(&**clock).is_zero() {
             unsent("deadline_passed")
-        } else if self.store.journal(call.batch.reference).is_err() {
+        } else if let Err(e) = self.store.journal(call.batch.reference) {
+            failed = Some(e);
             unsent("journal_failed")
         } else {
             leg.provider.submit(request).await
@@ -238,7 +263,7 @@ impl Ledger {
             report_due: now.plus(profile.report_due),
             lookup_at,
         };
-        Answered { settlement, _driven: call.driven }
+        Answered { settlement, failed, _driven: call.driven }
     }
 
     /// Records what became of answered calls. Repeating is harmless.

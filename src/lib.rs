@@ -76,6 +76,7 @@ pub mod money;
 pub mod optin;
 pub mod phone;
 pub mod policy;
+pub mod profile;
 pub mod provider;
 pub mod secret;
 pub mod stop;

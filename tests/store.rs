@@ -1,4 +1,5 @@
 //! The store suite: over the embedded store, over one behind a slow line, and over one that loses answers to COMMIT.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use optin106::clock::{Clock, SystemClock};
 use optin106::keyring::Keyring;

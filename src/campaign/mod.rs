@@ -10,6 +10,7 @@ mod unknowns;
 
 pub use audience::Audience;
 pub use build::CampaignBuilder;
+pub use plan::Preview;
 pub use report::{Funnel, Report};
 pub use runner::Progress;
 

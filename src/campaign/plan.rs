@@ -11,8 +11,11 @@ use crate::ledger::{Payload, params_of, personal_text};
 use crate::money::Money;
 use crate::policy::law::Code;
 use crate::store::{Phase, PlanRow, RefusedEntry, ScanRow};
+use futures_core::Stream;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Entries read, and rows written, at a time.
 const CHUNK: usize = 4_000;
@@ -217,7 +220,52 @@ fn variant(campaign: &Campaign, rid: Rid) -> u8 {
     }
 }
 
+/// What the gate says of one entry of the audience.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Preview {
+    /// It would be begun, or was.
+    Cleared,
+    /// Not now.
+    Deferred {
+        /// When the gate is asked again.
+        until: Timestamp,
+        /// Why.
+        code: Code,
+    },
+    /// No; [`Code::explain`] says why.
+    Refused {
+        /// The first rule that applies.
+        code: Code,
+    },
+}
+
 impl Campaign {
+    /// What the gate says of each entry now (or at the start, if that is later), by zero-based position in the audience.
+    ///
+    /// Rows come in order of recipient id, then the entries that became no row (`invalid_number`, `duplicate`,
+    /// `bad_row`). It reads in pages; it changes nothing.
+    pub fn preview(&self) -> impl Stream<Item = Result<(u64, Preview), CampaignError>> + '_ {
+        let inner = &self.inner;
+        let at = self.now().max(inner.spec.starts);
+        let gate = inner.ledger.gate(&inner.legs[0].policy);
+        let rows = stream::try_unfold(None, move |after| {
+            let gate = Arc::clone(&gate);
+            async move {
+                let page = self.store().scan(inner.row.key, after, CHUNK, Some(inner.ledger.shop)).await?;
+                let after = page.last().map(|row| row.rid);
+                let told: Vec<_> = page.iter().map(|row| Ok((row.position, preview(row, &*gate, at)))).collect();
+                Ok::<_, CampaignError>(after.map(|rid| (stream::iter(told), Some(rid))))
+            }
+        });
+        let refused = stream::try_unfold(None, move |after| async move {
+            let page = self.store().refused_entries(inner.row.key, after, CHUNK).await?;
+            let after = page.last().map(|e| e.position);
+            let told: Vec<_> = page.iter().map(|e| Ok((e.position, Preview::Refused { code: e.code }))).collect();
+            Ok::<_, CampaignError>(after.map(|position| (stream::iter(told), Some(position))))
+        });
+        rows.try_flatten().chain(refused.try_flatten())
+    }
+
     /// Who would get it now (or at the start, if that is later), who would not and why, parts, cost, finish time.
     ///
     /// Every entry of the audience is in exactly one bucket; the sums are checked. A row that was already begun counts
@@ -308,6 +356,21 @@ impl Campaign {
             t = close.max(t + 1);
         }
         None
+    }
+}
+
+fn preview(row: &ScanRow, gate: &crate::store::JudgeFn, at: Timestamp) -> Preview {
+    use crate::entry::State;
+    if row.state == State::Refused || row.state == State::Expired {
+        return Preview::Refused { code: row.code.parse().unwrap_or(Code::CampaignEnded) };
+    }
+    let Some((person, grants)) = row.facts.as_ref().filter(|_| row.state == State::Planned) else {
+        return Preview::Cleared;
+    };
+    match gate(&crate::facts::Facts { person, grants }, at) {
+        Decision::Go(_) => Preview::Cleared,
+        Decision::Later { until, code } => Preview::Deferred { until, code },
+        Decision::Refused(Refusal { code, .. }) => Preview::Refused { code },
     }
 }
 

@@ -17,6 +17,8 @@ use futures_util::stream::FuturesUnordered;
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Shards that one worker holds at a time; others are left for other processes.
@@ -66,7 +68,9 @@ type Step<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
 enum Done {
     Answered(Answered),
     Begun { shard: usize, leg: usize, turn: Result<Turn> },
-    Beat,
+    Beat(Result<()>),
+    /// A call that was not made, because the store had failed.
+    Dropped,
     Settled(Result<Settled>),
     Woke,
 }
@@ -102,6 +106,8 @@ struct Runner<'a> {
     progressed: bool,
     budget_out: bool,
     stop: Option<Stop>,
+    /// Set at the store's first failure: no call is made any more, also none that was about to be.
+    halted: Arc<AtomicBool>,
     progress: Progress,
     last_beat: Duration,
     finished: u64,
@@ -145,6 +151,7 @@ impl Campaign {
             progressed: false,
             budget_out: false,
             stop: None,
+            halted: Arc::default(),
             progress: Progress { rows: self.rows(), ..Progress::default() },
             last_beat: now,
             finished: 0,
@@ -161,8 +168,10 @@ impl Campaign {
 impl<'a> Runner<'a> {
     async fn drive(&mut self) -> Result<()> {
         loop {
-            if self.stop.is_none() {
-                self.fill().await?;
+            if self.stop.is_none()
+                && let Err(e) = self.fill().await
+            {
+                self.fail(e);
             }
             self.launch();
             if self.steps.is_empty() {
@@ -326,8 +335,7 @@ impl<'a> Runner<'a> {
         let store = self.campaign.store();
         self.steps.push(Box::pin(async move {
             // A lost lease shows at the next begin.
-            let _ = store.beat(leases).await;
-            Done::Beat
+            Done::Beat(store.beat(leases).await.map(drop))
         }));
     }
 
@@ -339,8 +347,12 @@ impl<'a> Runner<'a> {
         self.begins += 1;
         let lease = of.lease.clone();
         let limit = self.limit(&campaign.inner.legs[leg]);
+        let halted = Arc::clone(&self.halted);
         self.steps.push(Box::pin(async move {
             let turn = campaign.inner.ledger.begin(&lease, &campaign.inner.legs[leg], from, limit).await;
+            if matches!(&turn, Err(e) if !matches!(e, StoreError::Busy | StoreError::LostLease)) {
+                halted.store(true, Ordering::Relaxed);
+            }
             Done::Begun { shard, leg, turn }
         }));
     }
@@ -360,6 +372,10 @@ impl<'a> Runner<'a> {
     }
 
     fn launch(&mut self) {
+        if self.halted.load(Ordering::Relaxed) {
+            // Begun and not sent: recovery plans them again.
+            self.calls.clear();
+        }
         while let Some((leg, _)) = self.calls.front() {
             let leg = &self.campaign.inner.legs[*leg];
             let window = if leg.per_request >= 50 { IN_FLIGHT_BULK } else { IN_FLIGHT_SINGLE };
@@ -369,7 +385,15 @@ impl<'a> Runner<'a> {
             let Some((_, call)) = self.calls.pop_front() else { break };
             self.in_flight += 1;
             let ledger = &self.campaign.inner.ledger;
-            self.steps.push(Box::pin(async move { Done::Answered(ledger.submit(call, leg).await) }));
+            let halted = Arc::clone(&self.halted);
+            self.steps.push(Box::pin(async move {
+                if halted.load(Ordering::Relaxed) {
+                    return Done::Dropped;
+                }
+                let answered = ledger.submit(call, leg).await;
+                halted.fetch_or(answered.failed.is_some(), Ordering::Relaxed);
+                Done::Answered(answered)
+            }));
         }
         if !self.settling && !self.answered.is_empty() {
             self.settling = true;
@@ -381,12 +405,17 @@ impl<'a> Runner<'a> {
 
     fn take(&mut self, done: Done) {
         match done {
-            Done::Answered(answered) => {
+            Done::Answered(mut answered) => {
                 self.in_flight -= 1;
                 self.finished += 1;
+                if let Some(e) = answered.failed.take() {
+                    self.fail(e);
+                }
                 self.answered.push(answered);
             }
-            Done::Beat => {}
+            Done::Beat(Ok(()) | Err(StoreError::Ambiguous | StoreError::Busy)) => {}
+            Done::Beat(Err(e)) => self.fail(e),
+            Done::Dropped => self.in_flight -= 1,
             Done::Begun { shard, leg, turn } => {
                 self.begins -= 1;
                 self.begun(shard, leg, turn);
@@ -413,6 +442,7 @@ impl<'a> Runner<'a> {
     }
 
     fn fail(&mut self, e: StoreError) {
+        self.halted.store(true, Ordering::Relaxed);
         if !matches!(self.stop, Some(Stop::Error(_))) {
             self.stop = Some(Stop::Error(e));
         }

@@ -4,7 +4,7 @@
 pub mod law;
 
 use crate::cap::Cap;
-use crate::provider::Profile;
+use crate::profile::Profile;
 use crate::window::Window;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

@@ -86,6 +86,7 @@ pub struct Faulty {
     breaks: Option<Break>,
     holders: Holders,
     failed: AtomicU64,
+    late: AtomicU64,
 }
 
 impl fmt::Debug for Faulty {
@@ -107,6 +108,7 @@ impl Faulty {
             breaks: None,
             holders: Holders::default(),
             failed: AtomicU64::new(0),
+            late: AtomicU64::new(0),
         }
     }
 
@@ -166,6 +168,11 @@ impl Faulty {
     /// How many calls were failed on purpose.
     pub fn failed(&self) -> u64 {
         self.failed.load(Ordering::SeqCst)
+    }
+
+    /// How many calls to a platform were about to leave after the first failure.
+    pub fn left_after_failure(&self) -> u64 {
+        self.late.load(Ordering::SeqCst)
     }
 
     fn is(&self, broken: Break) -> bool {
@@ -283,6 +290,7 @@ macro_rules! delegate {
             }
 
             fn journal(&self, reference: Reference) -> Result<()> {
+                self.late.fetch_add(u64::from(self.failed() > 0), Ordering::SeqCst);
                 self.count()?;
                 if self.is(Break::SkipsJournal) { Ok(()) } else { self.inner.journal(reference) }
             }
@@ -309,7 +317,7 @@ macro_rules! delegate {
             async fn claim(&self, campaign: CampaignKey, most: usize) -> Result<Vec<Lease>> {
                 let leases = self.write(self.inner.claim(campaign, most)).await?;
                 let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
-                for lease in &leases {
+                for lease in leases.iter().filter(|_| self.is(Break::SharesLeases)) {
                     holders.insert((lease.campaign, lease.shard), (lease.clone(), Arc::clone(&self.inner)));
                 }
                 Ok(leases)

@@ -362,19 +362,14 @@ impl State {
             Fault::RejectNumbers(numbers, consequence, code) if numbers.contains(phone) => Some((*consequence, *code)),
             _ => self.refused.get(phone).copied(),
         };
-        let found = if all_or_nothing {
-            call.tickets().iter().find_map(|t| refused(&t.phone()))
-        } else {
-            refused(&phone)
-        };
+        let found =
+            if all_or_nothing { call.tickets().iter().find_map(|t| refused(&t.phone())) } else { refused(&phone) };
         match fault {
             Fault::Reject(blame, consequence, code) => (None, Verdict::rejected(*blame, *consequence, *code)),
             Fault::Throttle(by) => (None, Verdict::unsent("throttled", Consequence::Rest(*by))),
             Fault::UnknownLost => (None, Verdict::unknown("timeout")),
             Fault::Unsent => (None, Verdict::unsent("connect_failed", Consequence::None)),
-            _ if let Some((consequence, code)) = found => {
-                (None, Verdict::rejected(Blame::Person, consequence, code))
-            }
+            _ if let Some((consequence, code)) = found => (None, Verdict::rejected(Blame::Person, consequence, code)),
             Fault::Partial(first) if i >= *first => {
                 (None, Verdict::rejected(Blame::Person, Consequence::None, "partial"))
             }

@@ -37,7 +37,11 @@ impl SqliteStore {
                 if taken.len() == most {
                     break;
                 }
-                let epoch = match held.get(&shard) {
+                let mut lease = Lease { campaign, shard, shards, epoch: 0 };
+                if !has_planned(tx, &lease)? {
+                    continue;
+                }
+                lease.epoch = match held.get(&shard) {
                     Some((_, worker, expires)) if *worker != 0 && *expires > tx.now.millis() => continue,
                     Some((epoch, ..)) => epoch + 1,
                     None => 1,
@@ -45,9 +49,9 @@ impl SqliteStore {
                 tx.run(
                     "INSERT INTO lease VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT DO UPDATE SET epoch = ?3, worker = ?4, expires = ?5",
-                    (campaign.0, shard, epoch, tx.worker, tx.now.plus(LEASE).millis()),
+                    (campaign.0, shard, lease.epoch, tx.worker, tx.now.plus(LEASE).millis()),
                 )?;
-                taken.push(Lease { campaign, shard, shards, epoch });
+                taken.push(lease);
             }
             Ok(taken)
         })
@@ -109,6 +113,15 @@ impl Drop for Undrive<'_> {
     fn drop(&mut self) {
         self.references.iter().for_each(|r| self.store.undrive(r));
     }
+}
+
+/// Whether a shard has work: finished ones are not taken again.
+fn has_planned(tx: &Tx<'_>, lease: &Lease) -> Result<bool> {
+    let (from, to) = lease.range();
+    let to = to.map_or_else(|| vec![0xff; 17], |r| r.0.to_vec());
+    let sql = "SELECT 1 FROM message WHERE campaign = ?1 AND rid >= ?2 AND rid < ?3 AND state = 0 AND due <= ?4 LIMIT 1";
+    let now = tx.now.millis();
+    Ok(tx.one(sql, (lease.campaign.0, &from.0[..], to, now), |_| Ok(()))?.is_some())
 }
 
 fn beat(tx: &Tx<'_>, l: &Lease) -> Result<bool> {

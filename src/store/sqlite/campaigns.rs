@@ -182,17 +182,22 @@ impl SqliteStore {
                 return Err(StoreError::Conflict);
             }
             let insert = "INSERT INTO message (campaign, rid, state, due, at_most, variant, parts, position, line, sealed)
-                          VALUES (?1, ?2, 0, 0, 0, ?3, ?4, ?5, ?6, ?7)";
+                          VALUES (?1, ?2, 0, 0, 0, ?3, ?4, ?5, ?6, ?7)
+                          ON CONFLICT DO UPDATE SET position = ?5 WHERE position = ?5";
             let mut statement = tx.conn.prepare_cached(insert).map_err(error)?;
             for r in &rows {
                 let line = r.line.map(|n| n as i64);
-                statement
+                let n = statement
                     .execute((campaign.0, &r.rid.0[..], r.variant, r.parts, r.position as i64, line, &r.sealed))
                     .map_err(error)?;
+                if n == 0 {
+                    // A repeat of the same call is harmless; one person twice is not.
+                    return Err(StoreError::Conflict);
+                }
             }
             for r in &refused {
                 tx.run(
-                    "INSERT INTO entry_refused VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    "INSERT INTO entry_refused VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
                     (campaign.0, r.position as i64, r.line.map(|n| n as i64), r.column, r.code.as_str(), &r.detail),
                 )?;
             }

@@ -12,13 +12,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 pub(super) struct Journal {
-    file: Mutex<File>,
+    /// The file, whose lock says that this worker lives, and whether it may still be written.
+    file: Mutex<(File, bool)>,
 }
 
 impl Journal {
     pub(super) fn append(&self, reference: &[u8; 16]) -> Result<()> {
-        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(reference).map_err(|e| StoreError::Backend(Box::new(e)))
+        let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, sound) = &mut *guard;
+        if !*sound {
+            return Err(StoreError::Closed);
+        }
+        // An entry after a torn one could not be read back: the first failure ends the journal.
+        let done = file.write_all(reference);
+        *sound = done.is_ok();
+        done.map_err(|e| StoreError::Backend(Box::new(e)))
     }
 }
 
@@ -34,7 +42,7 @@ pub(super) fn register(conn: &Connection, db: &Path, now: Timestamp) -> Result<(
         TryLockError::Error(e) => open(e),
         TryLockError::WouldBlock => StoreError::Busy,
     })?;
-    Ok((worker, Journal { file: Mutex::new(file) }))
+    Ok((worker, Journal { file: Mutex::new((file, true)) }))
 }
 
 fn file_of(db: &Path, worker: i64) -> PathBuf {

@@ -37,7 +37,7 @@ pub struct SqliteStore {
     clock: Arc<dyn Clock>,
     journal: journal::Journal,
     /// Requests that someone in this process drives.
-    driven: Mutex<HashSet<[u8; 16]>>,
+    driven: Arc<Mutex<HashSet<[u8; 16]>>>,
     worker: i64,
     /// Whether reports may wait for an answer; saves a look-up per answer when none does.
     waiting: AtomicI64,
@@ -78,7 +78,7 @@ impl SqliteStore {
             keyring: Arc::new(keyring),
             clock,
             journal,
-            driven: Mutex::new(HashSet::new()),
+            driven: Arc::default(),
             worker,
             waiting: AtomicI64::new(waiting),
             path: path.into(),

@@ -405,12 +405,17 @@ fn rebuild_one(tx: &Tx<'_>, rid: Rid) -> Result<bool> {
         fresh.charge(owner, at);
     }
     let mut kept = load(tx.conn, rid)?.unwrap_or_default();
-    let tidy = |p: &mut Person| {
+    let tidy = |p: &mut Person| -> Result<()> {
         p.prune(tx.now, 0);
+        for send in &mut p.sends {
+            // Owners may have merged since.
+            send.owner = OwnerKey(root(tx.conn, send.owner.0)?);
+        }
         p.sends.sort_by_key(|s| (s.at, s.owner));
+        Ok(())
     };
-    tidy(&mut fresh);
-    tidy(&mut kept);
+    tidy(&mut fresh)?;
+    tidy(&mut kept)?;
     grants.retain(|(_, g)| !g.is_empty());
     grants.sort_by_key(|(s, _)| *s);
     let same = fresh == kept && grants == grants_of(tx.conn, rid)?;

@@ -15,11 +15,15 @@ use crate::store::{
     Settlement, StoreError, UnknownRequest, event_key,
 };
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A request of a living worker whose first byte had to leave this long ago is in doubt: its call ended long since.
 const STALE: Duration = Duration::from_secs(600);
+
+/// A person said that it was not taken.
+const RESOLVED_NOT_SENT: &str = "resolved_not_sent";
 
 struct Call {
     key: i64,
@@ -29,6 +33,8 @@ struct Call {
     begun: Timestamp,
     price: u32,
     owner: OwnerKey,
+    /// The shop's own owner and every owner above it: a charge stands under the one that was the root at its begin.
+    owners: Vec<OwnerKey>,
     shop: ShopKey,
 }
 
@@ -40,14 +46,13 @@ fn call(tx: &Tx<'_>, key: i64) -> Result<Call> {
             Ok((r.get(0)?, r.get(1)?, r.get::<_, u8>(2)?, r.get(3)?, r.get(4)?, r.get::<_, u32>(5)?))
         })?
         .ok_or(StoreError::Unknown { what: "request" })?;
-    // The owner is looked up anew: charges are given back to the owner as it was charged, the root of its merges then
-    // or now; give_back ignores one that is not there.
-    let owner = tx.one(
+    let owners = all(
+        tx.conn,
         "WITH RECURSIVE up(id, merged) AS (SELECT o.id, o.merged FROM owner o JOIN shop s ON s.owner = o.id
            WHERE s.id = ?1 UNION SELECT o.id, o.merged FROM owner o JOIN up ON o.id = up.merged)
-         SELECT id FROM up WHERE merged IS NULL",
+         SELECT id FROM up ORDER BY merged IS NULL",
         [shop],
-        |r| r.get(0),
+        |r| r.get(0).map(OwnerKey),
     )?;
     Ok(Call {
         key,
@@ -56,7 +61,8 @@ fn call(tx: &Tx<'_>, key: i64) -> Result<Call> {
         state: RequestState::from_u8(state).ok_or_else(corrupt)?,
         begun: Timestamp::from_millis(begun),
         price,
-        owner: OwnerKey(owner.ok_or_else(corrupt)?),
+        owner: *owners.last().ok_or_else(corrupt)?,
+        owners,
         shop: ShopKey(shop),
     })
 }
@@ -79,6 +85,14 @@ impl<'a> Settler<'a> {
         if matches!(call.state, RequestState::Accepted | RequestState::Mixed | RequestState::NoReport) {
             return Ok(());
         }
+        let was_doubt = matches!(call.state, RequestState::Unknown | RequestState::Unresolved);
+        if was_doubt && matches!(&s.answer.verdicts, Verdicts::Same(v) if is_doubt(v, s)) {
+            // Nothing new: the doubt stays as it is, and its account is not blamed again.
+            return Ok(());
+        }
+        if was_doubt {
+            self.raise(&call, s)?;
+        }
         let sql = "UPDATE request SET settled = ?2, first_byte = ?3, ask_at = NULL WHERE id = ?1";
         let first_byte = s.answer.first_byte.map(Timestamp::millis);
         self.tx.run(sql, (call.key, self.tx.now.millis(), first_byte))?;
@@ -96,6 +110,18 @@ impl<'a> Settler<'a> {
         Ok(())
     }
 
+    /// A late answer says that the platform took them: rows whose doubt was ended otherwise follow the request again.
+    fn raise(&self, call: &Call, s: &Settlement) -> Result<()> {
+        for (i, rid) in s.rids.iter().enumerate() {
+            if s.answer.verdicts.get(i).outcome == Outcome::Accepted {
+                let sql = "UPDATE message SET state = 1, code = NULL, settled = NULL WHERE campaign = ?1 AND rid = ?2
+                           AND request = ?3 AND (state IN (8, 9) OR state = 5 AND code = ?4)";
+                self.tx.run(sql, (call.campaign, &rid.0[..], call.key, RESOLVED_NOT_SENT))?;
+            }
+        }
+        Ok(())
+    }
+
     /// One verdict for all: written once, on the request.
     fn uniform(&mut self, call: &Call, s: &Settlement, v: &Verdict) -> Result<()> {
         let many = s.rids.len() > 1;
@@ -105,21 +131,18 @@ impl<'a> Settler<'a> {
                 self.done.accepted += s.rids.len() as u64;
                 self.well(call.account)
             }
-            Outcome::Unknown => self.doubt(call, s, v, RequestState::Unknown),
+            _ if is_doubt(v, s) => self.doubt(call, s, v, RequestState::Unknown),
             Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
                 self.request(call, RequestState::Mixed, v, None)?;
                 self.back(call, &s.rids, self.tx.now, None)?;
                 self.account(call.account, v)
-            }
-            Outcome::Rejected(Blame::Person) if many && !s.all_or_nothing => {
-                self.doubt(call, s, v, RequestState::Unknown)
             }
             Outcome::Rejected(blame) if many && (blame == Blame::Person || s.personal && s.all_or_nothing) => {
                 // One code for many people blames nobody: out again in halves until one remains.
                 self.request(call, RequestState::Mixed, v, None)?;
                 self.back(call, &s.rids, self.tx.now, Some(s.rids.len().div_ceil(2)))
             }
-            Outcome::Rejected(_) => {
+            Outcome::Rejected(_) | Outcome::Unknown => {
                 self.request(call, RequestState::Mixed, v, None)?;
                 for rid in &s.rids {
                     self.fail(call, *rid, v)?;
@@ -177,15 +200,17 @@ impl<'a> Settler<'a> {
         self.tx.run(sql, (call.key, state as u8, code, &v.id, due)).map(drop)
     }
 
+    /// Gives a row a state of its own; one that is known to have been taken keeps that.
     fn row(&self, call: &Call, rid: Rid, state: State, code: &str) -> Result<usize> {
-        let sql = "UPDATE message SET state = ?4, code = ?5, settled = ?6 WHERE campaign = ?1 AND rid = ?2 AND request = ?3";
+        let sql = "UPDATE message SET state = ?4, code = ?5, settled = ?6 WHERE campaign = ?1 AND rid = ?2
+                   AND request = ?3 AND state NOT IN (2, 3, 4)";
         let now = self.tx.now.millis();
         self.tx.run(sql, (call.campaign, &rid.0[..], call.key, state.to_u8(), code, now))
     }
 
     fn fail(&mut self, call: &Call, rid: Rid, v: &Verdict) -> Result<()> {
-        self.done.failed += 1;
-        self.row(call, rid, State::Failed, &v.code).map(drop)
+        self.done.failed += self.row(call, rid, State::Failed, &v.code)? as u64;
+        Ok(())
     }
 
     fn doubt(&mut self, call: &Call, s: &Settlement, v: &Verdict, state: RequestState) -> Result<()> {
@@ -211,7 +236,9 @@ impl<'a> Settler<'a> {
     fn back(&mut self, call: &Call, rids: &[Rid], due: Timestamp, at_most: Option<usize>) -> Result<()> {
         let mut parts = 0;
         for rid in rids {
-            let sql = "SELECT parts FROM message WHERE campaign = ?1 AND rid = ?2 AND request = ?3";
+            // Begun or in doubt: what is known to have been taken, or was ended by a person, stays.
+            let sql = "SELECT parts FROM message WHERE campaign = ?1 AND rid = ?2 AND request = ?3
+                       AND state IN (1, 8, 9)";
             let Some(p) = self.tx.one(sql, (call.campaign, &rid.0[..], call.key), |r| r.get::<_, i64>(0))? else {
                 continue;
             };
@@ -225,7 +252,12 @@ impl<'a> Settler<'a> {
             let sql = "SELECT facts FROM recipient WHERE rid = ?1";
             let facts: Vec<u8> = self.tx.one(sql, [&rid.0[..]], |r| r.get(0))?.ok_or_else(corrupt)?;
             let mut person = Person::decode(&facts)?;
-            person.give_back(call.owner, call.begun);
+            let charged = person.sends.len();
+            for owner in &call.owners {
+                if person.sends.len() == charged {
+                    person.give_back(*owner, call.begun);
+                }
+            }
             store_person(self.tx, *rid, &person, &mut self.buffer)?;
         }
         if parts > 0 {
@@ -303,6 +335,16 @@ impl<'a> Settler<'a> {
             self.tx.run("DELETE FROM inbound WHERE source = ?1 AND event_id = ?2", (source, event_id))?;
         }
         Ok(())
+    }
+}
+
+/// Whether a verdict leaves everyone of a call in doubt: also one person's fault told of many, where calls are not taken
+/// or refused as a whole.
+fn is_doubt(v: &Verdict, s: &Settlement) -> bool {
+    match v.outcome {
+        Outcome::Unknown => true,
+        Outcome::Rejected(Blame::Person) => s.rids.len() > 1 && !s.all_or_nothing,
+        Outcome::Accepted | Outcome::Rejected(_) | Outcome::Unsent => false,
     }
 }
 
@@ -470,8 +512,14 @@ impl SqliteStore {
 
     pub(super) async fn recover_(&self) -> Result<Recovered> {
         let path = self.path.clone();
-        let driven = self.driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        let (done, dead) = self.write(Lane::Normal, 2_000, move |tx| recover(tx, &path, &driven)).await?;
+        let driven = Arc::clone(&self.driven);
+        let (done, dead) = self
+            .write(Lane::Normal, 2_000, move |tx| {
+                // Read inside the transaction: whatever was begun before it is driven by now, or by nobody.
+                let driven = driven.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+                recover(tx, &path, &driven)
+            })
+            .await?;
         dead.into_iter().for_each(|worker| journal::remove(&self.path, worker));
         Ok(done)
     }
@@ -525,7 +573,7 @@ fn resolve(s: &mut Settler<'_>, call: &Call, rid: Option<Rid>, to: &Resolution) 
         }
         Resolution::Failed => {
             for rid in &rids {
-                s.row(call, *rid, State::Failed, "resolved_not_sent")?;
+                s.row(call, *rid, State::Failed, RESOLVED_NOT_SENT)?;
             }
         }
         Resolution::Unresolved => {

@@ -1,0 +1,79 @@
+//! What a platform can carry and what it limits, as plain words: the policy intersects it, an adapter states it.
+
+use std::time::Duration;
+
+/// Who writes a part of the text.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Writer {
+    /// We do, in the text that is sent.
+    Caller,
+    /// The platform does, around what is sent.
+    Platform,
+    /// It stands in the filed template.
+    Template,
+}
+
+/// What a platform is told.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Form {
+    /// The text itself.
+    FreeText,
+    /// The code of a filed template, and parameters.
+    Template,
+}
+
+/// How sure we are of an adapter's documents.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Documented {
+    /// Vendor pages and an official SDK agree.
+    High,
+    /// Parts are inferred; the adapter's page says which.
+    Medium,
+}
+
+/// Whether and how unknown outcomes can be asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Lookup {
+    /// The platform cannot be asked; unknown stays for a person to resolve.
+    None,
+    /// By number, one question per call.
+    ByNumber {
+        /// At most so many calls a second.
+        per_second: u16,
+        /// Not found proves absence this long after the begin; `None` when the documents do not say so.
+        absence_is_proof_after: Option<Duration>,
+    },
+}
+
+/// What a platform can carry and what it limits. Limits intersect the policy; the strictest wins.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Stable lower-case name, such as `aliyun`.
+    pub name: &'static str,
+    /// Free text or filed template.
+    pub form: Form,
+    /// Numbers per call when all get the same text.
+    pub same_text_max: u16,
+    /// Numbers per call when each has its own text or parameters; 0 when it cannot.
+    pub personal_max: u16,
+    /// Who writes the signature.
+    pub signature: Writer,
+    /// Who writes the unsubscribe words.
+    pub words: Writer,
+    /// The platform's marketing hours, `(start, end)` in minutes after midnight Asia/Shanghai, half-open; a provider
+    /// rule, not law.
+    pub window: Option<(u16, u16)>,
+    /// The platform's caps per number: at most `.0` in `.1` days; a provider rule, not law.
+    pub caps: &'static [(u16, u16)],
+    /// Whether a request is taken or refused as a whole, by its documents. Only then may one code for many be split,
+    /// and one hit of a lookup settle all.
+    pub all_or_nothing: bool,
+    /// How unknown outcomes are asked for.
+    pub lookup: Lookup,
+    /// An accepted row without a report after this long ends as `no_report`.
+    pub report_due: Duration,
+    /// Calls per second that the documents allow.
+    pub calls_per_second: u32,
+    /// How sure we are.
+    pub documented: Documented,
+}

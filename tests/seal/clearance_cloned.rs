@@ -1,0 +1,8 @@
+//! One yes is one message.
+use optin106::gate::Clearance;
+
+fn double(clearance: &Clearance) -> Clearance {
+    clearance.clone()
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+//! There is no empty ticket.
+use optin106::ticket::Ticket;
+
+fn main() {
+    let _ = Ticket::default();
+}
