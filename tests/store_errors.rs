@@ -1,5 +1,5 @@
 //! A store that fails at call k, for every k: nothing leaves afterwards, and a clean run goes on where it stood.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test tells what it covered, and fails by panicking")]
 
 mod mocked;
 

@@ -253,7 +253,7 @@ impl Bench {
         row
     }
 
-    /// The campaign's only shard. A claim whose answer was lost holds it until it expires.
+    /// The campaign's only shard, which has work. A claim whose answer was lost holds it until it expires.
     async fn claim(&self, store: &Arc<dyn Store>, row: &CampaignRow) -> Lease {
         for _ in 0..20 {
             let leases = sure(async || store.claim(row.key, 8).await).await;
@@ -516,9 +516,14 @@ async fn a_doubt_keeps_its_charge_and_is_never_begun_again(b: Bench) {
     let (_, c) = b.ready(2).await;
     let rows = b.begin(&c, 100, 100).await;
     b.settle(&rows.requests[0], doubt(), false).await;
+    let mut c = c;
     for _ in 0..3 {
         sure(async || b.store.recover().await).await;
-        let c = Planned { row: c.row.clone(), shop: c.shop.clone(), lease: b.claim_again(&c).await };
+        b.clock.advance(Duration::from_secs(16));
+        // A shard without work need not be given; the lease that nobody took still serves.
+        if let Some(lease) = sure(async || b.store.claim(c.row.key, 8).await).await.into_iter().next() {
+            c.lease = lease;
+        }
         assert_eq!(begun(&b.begin(&c, 100, 100).await), 0, "a doubt was begun again");
         b.clock.advance(Duration::from_secs(600));
     }
@@ -530,14 +535,6 @@ async fn a_doubt_keeps_its_charge_and_is_never_begun_again(b: Bench) {
     assert_eq!(b.count(&c, State::Unresolved).await, 2);
     assert!(sure(async || b.store.unknown_due(c.row.key, 10).await).await.is_empty());
     assert_eq!(b.charges(0).await + b.charges(1).await, 2);
-}
-
-impl Bench {
-    /// The shard again, after its lease has run out.
-    async fn claim_again(&self, of: &Planned) -> Lease {
-        self.clock.advance(Duration::from_secs(16));
-        self.claim(&self.store, &of.row).await
-    }
 }
 
 async fn proof_of_absence_plans_a_row_again_once(b: Bench) {
