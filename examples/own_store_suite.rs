@@ -7,6 +7,7 @@
 
 use optin106::campaign::audience::BoxError;
 use optin106::clock::{Clock, SystemClock, Timestamp};
+use optin106::entry::RequestState;
 use optin106::facts::{OwnerKey, Person, ShopKey};
 use optin106::id::{AccountId, CampaignName, OwnerId, Reference, Rid, ShopId};
 use optin106::keyring::Keyring;
