@@ -177,14 +177,16 @@ fn consent(phone: Phone, at: Timestamp, event: u64) -> OptIn {
         .envelope(Envelope { source: "checkout".into(), event_id: format!("order-{event}"), actor: "web".into() })
 }
 
-/// Records opt-ins of all but every tenth person.
-async fn record(shop: &ShopHandle, n: u64, every: u64) -> Result<u64> {
+/// Records opt-ins of all but every `every`th person, in the order of recipient ids: sequential for the store.
+async fn record(optin: &Optin106, shop: &ShopHandle, n: u64, every: u64) -> Result<u64> {
     let given: Timestamp = "2026-11-01T10:00:00+08:00".parse()?;
-    let rows = (0..n)
-        .filter(move |i| i % every != every - 1)
-        .map(move |i| Ok::<_, optin106::consent::RowError>(consent(number(i).parse().map_err(optin106::consent::RowError::Phone)?, given, i)));
-    let rows = futures_util::stream::iter(rows.filter_map(|r| r.ok()));
-    let mut done = shop.record_all(rows);
+    let mut people = Vec::new();
+    for i in (0..n).filter(|i| i % every != every - 1) {
+        let phone: Phone = number(i).parse()?;
+        people.push((optin.store().keyring().rid(phone), phone, i));
+    }
+    people.sort_unstable();
+    let mut done = shop.record_all(futures_util::stream::iter(people.into_iter().map(|(_, p, i)| consent(p, given, i))));
     let mut recorded = 0;
     while let Some((_, outcome)) = done.next().await {
         outcome?;
@@ -240,7 +242,7 @@ async fn demo(o: &Options, clock: Arc<dyn Clock>) -> Result<()> {
     let (a, y) = (serve_here(&aliyun, &clock).await?, serve_here(&yunpian, &clock).await?);
     let shop = register(&optin, &a, Some(&y), &clock).await?;
 
-    let recorded = record(&shop, o.recipients, 10).await?;
+    let recorded = record(&optin, &shop, o.recipients, 10).await?;
     for i in (0..o.recipients).step_by(97) {
         shop.reply(number(i).parse()?, "退订", None, Envelope { event_id: format!("mo-{i}"), ..Envelope::default() }).await?;
     }
@@ -367,7 +369,7 @@ async fn setup(o: &Options, clock: Arc<dyn Clock>) -> Result<()> {
     let optin = open(&db, &clock).await?;
     let shop = register(&optin, "http://127.0.0.1:9", None, &clock).await?;
     let t = clock.mono();
-    let n = record(&shop, o.recipients, u64::MAX).await?;
+    let n = record(&optin, &shop, o.recipients, u64::MAX).await?;
     writeln!(std::io::stderr(), "{n} consents in {:?}", clock.mono() - t)?;
     write_csv(&db.with_extension("csv"), o.recipients, false)
 }

@@ -11,10 +11,11 @@ use crate::id::{AccountId, CampaignName, Reference, Rid, ShopId, hex};
 use crate::inbound::{HttpAnswer, HttpCall, Inbound, InboundError, Reply, Report};
 use crate::optin::stops::{COMPLAINT, SENDERS_DAYS, StopChange, case_detail, days, quoted};
 use crate::optin::told::{Told, seal};
+use crate::ledger::Payload;
 use crate::optin::{Optin106, Recorded, ShopHandle};
 use crate::phone::Phone;
 use crate::stop::{Breadth, Intent, Reading};
-use crate::store::{Change, Changed, Effect, Joined, Lane, Load, Loaded, ReportAsk, StoreError};
+use crate::store::{CampaignKey, Change, Changed, Effect, Joined, Lane, Load, Loaded, ReportAsk, StoreError};
 use serde_json::json;
 use sha2::Digest;
 
@@ -86,6 +87,8 @@ pub struct ReplyEvent {
     pub reading: Reading,
     /// When recorded, and whether it had been before.
     pub recorded: Recorded,
+    /// The caller's own reference of the message that was answered: the last one of these owners, where there is one.
+    pub caller_ref: Option<String>,
 }
 
 /// A delivery report, as read and recorded.
@@ -107,6 +110,8 @@ pub struct ReportEvent {
     pub waiting: bool,
     /// Whether it had been told before.
     pub repeated: bool,
+    /// The caller's own reference of the row, where the row is known.
+    pub caller_ref: Option<String>,
 }
 
 impl Optin106 {
@@ -178,7 +183,8 @@ impl Optin106 {
             Intent::Other | Intent::Yes => (Lane::Normal, self.reply_note(&said, reading, kind, told)),
         };
         let recorded = recorded(self.change_one(lane, change).await?)?;
-        Ok(ReplyEvent { phone: said.phone, reading, recorded })
+        let caller_ref = self.caller_ref(said.rid, None, &said.owners).await?;
+        Ok(ReplyEvent { phone: said.phone, reading, recorded, caller_ref })
     }
 
     fn reply_stop(&self, said: &Said<'_>, reading: Reading, kind: &'static str, told: Told, when: Timestamp) -> Change {
@@ -249,8 +255,39 @@ impl Optin106 {
             None => joined.repeated,
         };
         let (shop, campaign) = self.names(&joined).await?;
+        let caller_ref = match joined.campaign {
+            Some(key) => self.caller_ref(rid, Some(key), &[]).await?,
+            None => None,
+        };
         let (phone, code, reference) = (report.phone, report.code, report.reference);
-        Ok(ReportEvent { phone, code, meaning, shop, campaign, reference, waiting: joined.waiting, repeated })
+        let waiting = joined.waiting;
+        Ok(ReportEvent { phone, code, meaning, shop, campaign, reference, waiting, repeated, caller_ref })
+    }
+
+    /// The caller's own reference of this person's row in a campaign, or of the last message that one of `owners` sent
+    /// in 31 days.
+    async fn caller_ref(
+        &self,
+        rid: Rid,
+        campaign: Option<CampaignKey>,
+        owners: &[OwnerKey],
+    ) -> Result<Option<String>, StoreError> {
+        let now = self.clock().now();
+        let from = if campaign.is_some() { Timestamp::EPOCH } else { now.minus(days(SENDERS_DAYS)) };
+        for (row, message) in self.store().find(rid, from, Timestamp::FAR).await? {
+            let its = match campaign {
+                Some(key) => row.key == key,
+                None => {
+                    let shop = self.store().shop_by_key(row.shop).await?;
+                    message.begun.is_some() && shop.is_some_and(|s| owners.contains(&s.owner))
+                }
+            };
+            if its && !message.sealed.is_empty() {
+                let payload = Payload::open(self.store().keyring(), row.key, rid, &message.sealed)?;
+                return Ok(payload.caller_ref);
+            }
+        }
+        Ok(None)
     }
 
     /// The owners whom a refusal in a report reaches: the row's, else whoever sent through the account.
@@ -326,7 +363,8 @@ impl ShopHandle {
         };
         let code = code.to_owned();
         let shop = Some(shop.id);
-        Ok(ReportEvent { phone, code, meaning, shop, campaign: None, reference: None, waiting: false, repeated })
+        let (campaign, reference, caller_ref) = (None, None, None);
+        Ok(ReportEvent { phone, code, meaning, shop, campaign, reference, waiting: false, repeated, caller_ref })
     }
 }
 
