@@ -40,8 +40,10 @@ const MAY_SEE: &[(&str, &str)] = &[
     ("ledger", "clock consent facts gate id keyring message phone policy provider store ticket"),
     // Run.
     ("optin", "clock consent delivery entry facts gate id keyring ledger message money phone policy provider store"),
-    ("intake", "clock consent delivery facts id inbound optin phone stop store"),
+    ("intake", "clock consent delivery facts id inbound ledger optin phone stop store"),
     ("campaign", "clock consent entry facts gate id keyring ledger message money optin phone policy provider store text"),
+    // Longer pages of documentation.
+    ("guide", ""),
 ];
 
 /// The one loop among the words: a time has an id's hexadecimal form, an id is made from a clock's random bytes.
