@@ -151,8 +151,9 @@ pub struct Person {
     pub(crate) asked: Vec<(ShopKey, i64)>,
 }
 
-/// Sends are kept at least this long: complaints without a known shop look back 31 days.
-pub(crate) const KEEP_DAYS: u16 = 31;
+/// Sends are kept this long: the most that any cap or promise looks back. Not only as long as those of today do, since a
+/// promise made tomorrow, or a stricter policy, counts what was sent before it.
+pub(crate) const KEEP_DAYS: u16 = 366;
 
 /// At most so many sends are kept per person; far beyond what any cap admits (imports may be odd).
 const MAX_SENDS: usize = 4096;

@@ -90,6 +90,8 @@ pub(crate) struct Ledger {
     pub(crate) shop: ShopKey,
     pub(crate) owner: OwnerKey,
     pub(crate) owners: Vec<OwnerKey>,
+    /// The store's policy as written, when the campaign was opened.
+    pub(crate) policy_setting: Option<String>,
     pub(crate) purpose: crate::consent::Purpose,
     pub(crate) personalised: bool,
     pub(crate) sensitive: bool,
@@ -181,6 +183,8 @@ impl Ledger {
             price: leg.price,
             first_byte_within: FIRST_BYTE_WITHIN,
             owner: self.owner,
+            owners: self.owners.clone(),
+            policy_setting: self.policy_setting.clone(),
             shop: self.shop,
             renditions: leg.renditions.iter().map(|r| *r.hash()).collect(),
             policy: leg.policy_hash,

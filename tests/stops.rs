@@ -75,6 +75,8 @@ async fn begin_one(w: &World) -> optin106::id::Reference {
     let (owners, policy) = (shop.owners.clone(), optin106::Policy::china_default());
     let reference = Reference::fresh(&w.clock);
     let ask = BeginAsk {
+        owners: owners.clone(),
+        policy_setting: None,
         lease,
         account,
         from: Rid::from_slice(&[0; 16]).unwrap(),

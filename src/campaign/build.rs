@@ -250,6 +250,7 @@ impl Campaign {
     pub(super) async fn assemble(shop: ShopHandle, spec: Spec, row: CampaignRow) -> Result<Self, CampaignError> {
         let optin = shop.optin().clone();
         let store = Arc::clone(optin.store());
+        let policy_setting = store.setting(crate::optin::POLICY).await?;
         let mut policy = optin.policy().await?;
         if let Some(own) = &spec.policy {
             let account = spec.route.first().cloned().ok_or(CampaignError::NoRoute)?;
@@ -273,6 +274,7 @@ impl Campaign {
             shop: current.key,
             owner: current.owner,
             owners: current.owners,
+            policy_setting,
             purpose: spec.purpose,
             personalised: spec.personalised,
             sensitive: spec.sensitive,

@@ -88,6 +88,7 @@ enum Stop {
     Cancelled,
     Ended,
     Error(StoreError),
+    Finished,
     Paused,
 }
 
@@ -194,7 +195,7 @@ impl<'a> Runner<'a> {
             Some(Stop::Error(e)) => return Err(e),
             Some(Stop::Budget) => Code::BudgetExhausted,
             Some(Stop::Cancelled | Stop::Ended) => Code::CampaignEnded,
-            Some(Stop::Paused) | None => return Ok(()),
+            Some(Stop::Finished | Stop::Paused) | None => return Ok(()),
         };
         self.campaign.store().expire(self.key(), code).await.map(drop)
     }
@@ -218,10 +219,12 @@ impl<'a> Runner<'a> {
             return self.wait(now, spec.starts, "not_started");
         }
         self.beat();
-        if self.calls.len() >= BEGIN_ROWS {
+        let Some(leg) = self.leg(now) else { return Ok(()) };
+        // What is begun must leave within W: no more waits here than leaves in a fraction of a second.
+        let queued: usize = self.calls.iter().map(|(_, c)| c.len()).sum();
+        if queued >= self.limit(&self.campaign.inner.legs[leg]) {
             return Ok(());
         }
-        let Some(leg) = self.leg(now) else { return Ok(()) };
         if self.shards.is_empty() && !self.claim().await? {
             return self.nothing_left(now).await;
         }
@@ -310,7 +313,7 @@ impl<'a> Runner<'a> {
                 // Another worker's calls are under way.
                 self.sleep(IDLE);
             } else {
-                self.stop = Some(Stop::Paused);
+                self.stop = Some(Stop::Finished);
             }
             return Ok(());
         }

@@ -129,7 +129,8 @@ impl Optin106 {
         }
     }
 
-    /// Sets the policy for every shop of this store. It holds from the next begin on, in every process.
+    /// Sets the policy for every shop of this store. No begin goes on under the old one, in any process: a campaign that
+    /// was opened before waits (`rules held`) until it is opened again.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -216,4 +217,4 @@ impl Optin106 {
     }
 }
 
-const POLICY: &str = "policy";
+pub(crate) const POLICY: &str = "policy";

@@ -441,6 +441,10 @@ pub struct BeginAsk {
     pub first_byte_within: std::time::Duration,
     /// Who the sends are charged to.
     pub owner: OwnerKey,
+    /// The owner and all that were merged into it, ascending, as the gate was told; a begin with others is held.
+    pub owners: Vec<OwnerKey>,
+    /// The setting `policy` that the gate was told; a begin under another is held.
+    pub policy_setting: Option<String>,
     /// The campaign's shop.
     pub shop: ShopKey,
     /// Hash of the rendition per variant.

@@ -268,6 +268,8 @@ impl Bench {
     fn ask(&self, of: &Planned, limit: usize, per_request: usize) -> BeginAsk {
         let (owners, policy) = (of.shop.owners.clone(), Policy::china_default());
         BeginAsk {
+            owners: owners.clone(),
+            policy_setting: None,
             lease: of.lease.clone(),
             account: account(),
             from: Rid::from_slice(&[0; 16]).expect("sixteen bytes"),

@@ -115,10 +115,14 @@ impl Drop for Undrive<'_> {
     }
 }
 
+/// The first key after the shard; the last shard's is longer than any key.
+fn end_of(lease: &Lease) -> Vec<u8> {
+    lease.range().1.map_or_else(|| vec![0xff; 17], |r| r.0.to_vec())
+}
+
 /// Whether a shard has work: finished ones are not taken again.
 fn has_planned(tx: &Tx<'_>, lease: &Lease) -> Result<bool> {
-    let (from, to) = lease.range();
-    let to = to.map_or_else(|| vec![0xff; 17], |r| r.0.to_vec());
+    let (from, to) = (lease.range().0, end_of(lease));
     let sql = "SELECT 1 FROM message WHERE campaign = ?1 AND rid >= ?2 AND rid < ?3 AND state = 0 AND due <= ?4 LIMIT 1";
     let now = tx.now.millis();
     Ok(tx.one(sql, (lease.campaign.0, &from.0[..], to, now), |_| Ok(()))?.is_some())
@@ -156,15 +160,23 @@ fn allowed(tx: &Tx<'_>, ask: &BeginAsk) -> Result<std::result::Result<(Account, 
         return Ok(Err(begun));
     }
     // A hold on any owner that was merged into this one holds the whole group.
-    let owner: Option<Option<String>> = tx.one(
-        "WITH RECURSIVE down(id, hold) AS (SELECT id, hold FROM owner WHERE id = ?1
-           UNION SELECT o.id, o.hold FROM owner o JOIN down ON o.merged = down.id)
-         SELECT max(hold) FROM down",
+    let group = all(
+        tx.conn,
+        "WITH RECURSIVE down(id, hold, merged) AS (SELECT id, hold, merged FROM owner WHERE id = ?1
+           UNION SELECT o.id, o.hold, o.merged FROM owner o JOIN down ON o.merged = down.id)
+         SELECT id, hold, id = ?1 AND merged IS NOT NULL FROM down ORDER BY id",
         [ask.owner.0],
-        |r| r.get(0),
+        |r| Ok((r.get::<_, u32>(0)?, r.get::<_, Option<String>>(1)?, r.get::<_, bool>(2)?)),
     )?;
-    if let Some(begun) = held("owner", owner.flatten()) {
+    if let Some(begun) = held("owner", group.iter().find_map(|(_, hold, _)| hold.clone())) {
         return Ok(Err(begun));
+    }
+    // Judged on a group or a policy that is no longer the one in force: nothing, until the campaign is opened again.
+    let merged = group.iter().any(|(.., merged)| *merged) || !group.iter().map(|g| g.0).eq(ask.owners.iter().map(|o| o.0));
+    let policy: Option<String> = tx.one("SELECT value FROM meta WHERE name = 'setting.policy'", [], |r| r.get(0))?;
+    if merged || policy != ask.policy_setting {
+        let reason = if merged { "owners were merged" } else { "the store's policy changed" };
+        return Ok(Err(Begun::Held { on: "rules", reason: format!("{reason}; open the campaign again") }));
     }
     let sql = "SELECT id, pace, tat, unknown_run, hold, rest_until FROM account WHERE name = ?1";
     let account = tx.one(sql, [ask.account.as_str()], |r| {
@@ -190,7 +202,7 @@ fn paced(account: &Account, now: Timestamp, limit: usize) -> std::result::Result
     let now_us = now.millis() * 1_000;
     let room_us = now_us + 1_000_000 - account.tat.max(now_us);
     match room_us / interval_us.max(1) {
-        n if n < 1 => Err(Timestamp::from_millis(account.tat / 1_000 - 999)),
+        n if n < 1 => Err(now.plus(Duration::from_millis(((interval_us - room_us) / 1_000 + 1) as u64))),
         n => Ok(limit.min(n as usize)),
     }
 }
@@ -255,7 +267,7 @@ fn decide(
     out: &mut BegunRows,
 ) -> Result<Vec<Row>> {
     let campaign = ask.lease.campaign.0;
-    let end = ask.lease.range().1.map_or_else(|| vec![0xff; 17], |r| r.0.to_vec());
+    let end = end_of(&ask.lease);
     let mut rows = Vec::with_capacity(limit);
     let mut refused: Vec<(Rid, Code)> = Vec::new();
     let mut later: Vec<(Rid, Timestamp)> = Vec::new();

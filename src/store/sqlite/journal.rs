@@ -60,14 +60,14 @@ pub(super) fn boot() -> String {
 pub(super) enum Fate {
     /// It holds its journal.
     Alive,
-    /// It is dead, on this boot; these references had begun to leave.
-    Dead(HashSet<[u8; 16]>),
+    /// It is dead, on this boot; its journal tells which references had begun to leave.
+    Dead,
     /// It is gone, and what it sent is not known.
     Lost,
 }
 
 pub(super) fn fate(db: &Path, worker: i64, its_boot: &str) -> Fate {
-    let Ok(mut file) = OpenOptions::new().read(true).open(file_of(db, worker)) else {
+    let Ok(file) = OpenOptions::new().read(true).open(file_of(db, worker)) else {
         return Fate::Lost;
     };
     match file.try_lock() {
@@ -76,18 +76,26 @@ pub(super) fn fate(db: &Path, worker: i64, its_boot: &str) -> Fate {
         Err(TryLockError::Error(_)) => return Fate::Alive,
         Ok(()) => {}
     }
-    let mut bytes = Vec::new();
-    if its_boot.is_empty() || its_boot != boot() || file.read_to_end(&mut bytes).is_err() {
-        return Fate::Lost;
-    }
-    // A torn last entry: its write had begun, so nothing of that request can have left before it was complete.
-    Fate::Dead(bytes.chunks_exact(16).filter_map(|c| c.try_into().ok()).collect())
+    if its_boot.is_empty() || its_boot != boot() { Fate::Lost } else { Fate::Dead }
 }
 
-/// What this worker itself wrote.
-pub(super) fn entries(db: &Path, worker: i64) -> HashSet<[u8; 16]> {
-    let bytes = std::fs::read(file_of(db, worker)).unwrap_or_default();
-    bytes.chunks_exact(16).filter_map(|c| c.try_into().ok()).collect()
+/// Which of `wanted` a worker's journal holds; all of them when it cannot be read. A torn last entry is none: its write
+/// had not ended, so nothing of that request can have left.
+pub(super) fn sent(db: &Path, worker: i64, wanted: &HashSet<[u8; 16]>) -> HashSet<[u8; 16]> {
+    let read = || -> std::io::Result<HashSet<[u8; 16]>> {
+        let mut reader = std::io::BufReader::with_capacity(64 << 10, File::open(file_of(db, worker))?);
+        let mut found = HashSet::new();
+        let mut entry = [0; 16];
+        loop {
+            match reader.read_exact(&mut entry) {
+                Ok(()) if wanted.contains(&entry) => found.insert(entry),
+                Ok(()) => continue,
+                Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(found),
+                Err(e) => return Err(e),
+            };
+        }
+    };
+    read().unwrap_or_else(|_| wanted.clone())
 }
 
 pub(super) fn remove(db: &Path, worker: i64) {

@@ -637,16 +637,13 @@ fn recover(tx: &Tx<'_>, path: &std::path::Path, driven: &HashSet<[u8; 16]>) -> R
     let workers = all(tx.conn, "SELECT id, boot FROM worker", [], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?)))?;
     let mut done = Recovered::default();
     let mut dead = Vec::new();
-    let mut fates: BTreeMap<i64, Option<HashSet<[u8; 16]>>> = BTreeMap::new();
-    for (worker, boot) in workers {
-        if worker == tx.worker {
-            fates.insert(worker, Some(journal::entries(path, worker)));
-            continue;
-        }
+    // Whether a worker's journal can be believed.
+    let mut gone: BTreeMap<i64, bool> = BTreeMap::from([(tx.worker, true)]);
+    for (worker, boot) in workers.into_iter().filter(|(w, _)| *w != tx.worker) {
         match journal::fate(path, worker, &boot) {
             journal::Fate::Alive => continue,
-            journal::Fate::Dead(sent) => fates.insert(worker, Some(sent)),
-            journal::Fate::Lost => fates.insert(worker, None),
+            journal::Fate::Dead => gone.insert(worker, true),
+            journal::Fate::Lost => gone.insert(worker, false),
         };
         done.leases += tx.run("UPDATE lease SET worker = 0 WHERE worker = ?1", [worker])? as u64;
         tx.run("DELETE FROM worker WHERE id = ?1", [worker])?;
@@ -657,16 +654,24 @@ fn recover(tx: &Tx<'_>, path: &std::path::Path, driven: &HashSet<[u8; 16]>) -> R
         Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?, r.get::<_, i64>(2)?, r.get::<_, i64>(3)?, r.get::<_, i64>(4)?))
     })?;
     let mut abandoned: BTreeMap<i64, BTreeMap<i64, (Reference, bool)>> = BTreeMap::new();
+    let mut of_journal: BTreeMap<i64, Vec<(i64, i64, Reference)>> = BTreeMap::new();
     for (key, reference, worker, campaign, deadline) in open {
         let reference = Reference::from_slice(&reference).ok_or_else(corrupt)?;
-        let sent = match fates.get(&worker) {
-            Some(_) if worker == tx.worker && driven.contains(&reference.0) => continue,
-            Some(Some(journal)) => journal.contains(&reference.0),
-            Some(None) => true,
-            None if Timestamp::from_millis(deadline).plus(STALE) < tx.now => true,
-            None => continue,
-        };
-        abandoned.entry(campaign).or_default().insert(key, (reference, sent));
+        match gone.get(&worker) {
+            Some(_) if worker == tx.worker && driven.contains(&reference.0) => {}
+            Some(true) => of_journal.entry(worker).or_default().push((campaign, key, reference)),
+            Some(false) => drop(abandoned.entry(campaign).or_default().insert(key, (reference, true))),
+            None if Timestamp::from_millis(deadline).plus(STALE) < tx.now => {
+                abandoned.entry(campaign).or_default().insert(key, (reference, true));
+            }
+            None => {}
+        }
+    }
+    for (worker, calls) in of_journal {
+        let sent = journal::sent(path, worker, &calls.iter().map(|(.., r)| r.0).collect());
+        for (campaign, key, reference) in calls {
+            abandoned.entry(campaign).or_default().insert(key, (reference, sent.contains(&reference.0)));
+        }
     }
     for (campaign, calls) in abandoned {
         recover_campaign(tx, campaign, &calls, &mut done)?;
