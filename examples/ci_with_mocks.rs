@@ -51,7 +51,8 @@ impl World {
         let mock = MockProvider::new("mock").clock(shared);
         optin.add_account(&AccountId::new("mock-1")?, Arc::new(mock.clone()), AccountSettings::default()).await?;
         let shop = optin.shop(Shop::new("shop-42", Owner::new("91330100MA00000001")?, "示例旗舰店")?).await?;
-        let members: Vec<Phone> = (0..5u64).map(|i| format!("1380000000{i}").parse()).collect::<std::result::Result<_, _>>()?;
+        let members: Vec<Phone> =
+            (0..5u64).map(|i| format!("1380000000{i}").parse()).collect::<std::result::Result<_, _>>()?;
         for member in &members[..4] {
             shop.record(opt_in(*member, "2026-11-01T10:00:00+08:00".parse()?)).await?;
         }

@@ -263,7 +263,12 @@ async fn main() -> Result<(), Error> {
     let report = campaign.report().await?;
     report.check()?;
     writeln!(out, "asked: {} were taken, {} not found\n", doubts.accepted, doubts.later + doubts.unresolved)?;
-    writeln!(out, "accepted {}, refused by the platform {}", report.figures.count(State::Accepted), report.figures.count(State::Failed))?;
+    writeln!(
+        out,
+        "accepted {}, refused by the platform {}",
+        report.figures.count(State::Accepted),
+        report.figures.count(State::Failed)
+    )?;
     // Eighteen of twenty: two are on Acme's list. Each once, the five of the lost answer too.
     let taken: Vec<String> = platform.taken.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
     let people_reached: HashSet<_> = taken.iter().filter_map(|key| key.split_once('/')).map(|(_, to)| to).collect();
@@ -282,7 +287,12 @@ async fn main() -> Result<(), Error> {
         body,
     };
     let outcome = optin.intake(&acme, &call).await?;
-    writeln!(out, "callback answered {:?}; stops that stand: {}", outcome.answer.body, shop.lookup(people[0]).await?.stops.len())?;
+    writeln!(
+        out,
+        "callback answered {:?}; stops that stand: {}",
+        outcome.answer.body,
+        shop.lookup(people[0]).await?.stops.len()
+    )?;
     let forged = HttpCall { headers: Vec::new(), ..call };
     writeln!(out, "forged: {}", optin.intake(&acme, &forged).await.err().map_or_else(String::new, |e| e.to_string()))?;
     Ok(())
