@@ -173,18 +173,19 @@ async fn owners_that_merge_or_a_policy_that_changes_hold_what_was_judged_by_the_
     let w = World::new().await;
     w.consents(10).await;
     let strict = optin106::Policy::china_strict();
+    w.clock.set(at("2026-12-11T19:59:00+08:00"));
     let opened = plan(&w, "c1", 10).await;
     w.optin.set_policy(&strict).await.unwrap();
     let report = opened.run().await.unwrap();
     assert_eq!((w.taken().len(), report.figures.count(State::Expired)), (0, 10));
     w.optin.set_policy(&optin106::Policy::china_default()).await.unwrap();
-    w.clock.set(at("2026-12-11T10:00:00+08:00"));
+    w.clock.set(at("2026-12-11T19:59:00+08:00"));
     let opened = plan(&w, "c2", 10).await;
     let other = optin106::Shop::new("shop-b", optin106::Owner::new("owner-2").unwrap(), SIGNATURE).unwrap();
     let other = w.optin.shop(other).await.unwrap();
     w.optin.merge_owners(other.owner_id(), w.shop.owner_id()).await.unwrap();
     assert_eq!(opened.run().await.unwrap().figures.count(State::Expired), 10);
-    w.clock.set(at("2026-12-11T10:00:00+08:00"));
+    w.clock.set(at("2026-12-11T19:59:00+08:00"));
     plan(&w, "c3", 10).await.run().await.unwrap();
     once_each(&w, 10);
 }
