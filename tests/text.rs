@@ -1,4 +1,5 @@
 //! Numbers, lengths and composed texts: the vectors, and properties over arbitrary input.
+#![allow(clippy::unwrap_used, reason = "a test that fails says so")]
 
 use optin106::message::{Body, Params, Signature, Template, UNSUBSCRIBE, compose, drift, lint};
 use optin106::phone::Phone;

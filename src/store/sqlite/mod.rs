@@ -208,6 +208,7 @@ fn connect(path: &Path) -> Result<Connection> {
         StoreError::Backend(e) => StoreError::Open(Some(e)),
         other => other,
     };
+    #[allow(unused_mut, reason = "from rusqlite 0.43 on a busy handler is set through `&mut`, before it through `&`")]
     let mut conn = Connection::open(path).map_err(open)?;
     // One millisecond between tries: a stop from another process must not sleep through the gaps of a busy campaign.
     conn.busy_handler(Some(|tries: i32| {
