@@ -46,6 +46,8 @@ const MAY_SEE: &[(&str, &str)] = &[
         "campaign",
         "clock consent entry facts gate id keyring ledger message money optin phone policy provider store text",
     ),
+    // Longer pages of documentation.
+    ("guide", ""),
 ];
 
 /// The one loop among the words: a time has an id's hexadecimal form, an id is made from a clock's random bytes.

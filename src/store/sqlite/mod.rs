@@ -266,7 +266,8 @@ fn error(e: rusqlite::Error) -> StoreError {
     let Some(code) = e.sqlite_error_code() else {
         return StoreError::Backend(Box::new(Reduced(None)));
     };
-    let reduced = || -> Box<dyn std::error::Error + Send + Sync> { Box::new(Reduced(e.sqlite_error().map(|x| x.extended_code))) };
+    let reduced =
+        || -> Box<dyn std::error::Error + Send + Sync> { Box::new(Reduced(e.sqlite_error().map(|x| x.extended_code))) };
     match code {
         C::DatabaseBusy | C::DatabaseLocked => StoreError::Busy,
         C::DatabaseCorrupt | C::NotADatabase => StoreError::Corrupt(Some(reduced())),
@@ -397,11 +398,22 @@ impl super::Store for SqliteStore {
         self.set_phase_(campaign, phase).await
     }
 
-    async fn scan(&self, campaign: CampaignKey, after: Option<Rid>, limit: usize, facts_of: Option<ShopKey>) -> Result<Vec<ScanRow>> {
+    async fn scan(
+        &self,
+        campaign: CampaignKey,
+        after: Option<Rid>,
+        limit: usize,
+        facts_of: Option<ShopKey>,
+    ) -> Result<Vec<ScanRow>> {
         self.scan_(campaign, after, limit, facts_of).await
     }
 
-    async fn refused_entries(&self, campaign: CampaignKey, after: Option<u64>, limit: usize) -> Result<Vec<RefusedEntry>> {
+    async fn refused_entries(
+        &self,
+        campaign: CampaignKey,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<RefusedEntry>> {
         self.refused_entries_(campaign, after, limit).await
     }
 
