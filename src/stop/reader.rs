@@ -10,7 +10,7 @@ mod lexicon;
 
 use std::sync::LazyLock;
 
-use folded::Folded;
+use folded::{Folded, from_pinyin};
 use lexicon::{BREAK, Lexicon, MASK, QUOTE, Words, lines};
 
 /// How far a refusal reaches. [`Intent::Yes`] and [`Intent::Other`] always carry [`Breadth::Sender`].
@@ -111,6 +111,13 @@ lists! {
     YES: Words = "yes.txt";
 }
 
+/// A command letter that is part of a word of goods.
+static SIZES: LazyLock<Lexicon> = LazyLock::new(|| {
+    Lexicon::new(
+        "r|t|td+码|恤|号|型|款|系|牌|档|裤|台|卡|级|字|口|区|币|图|裙|客|网|线|还|有|的|是|码|能|可|多|怎|什\n",
+    )
+});
+
 /// Kinds of verb after a negator.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Verb {
@@ -160,7 +167,17 @@ fn decide(folded: &Folded) -> (Intent, &'static str) {
     if let Some(hint) = hint(&folded.text) {
         return quoted(&folded.text, hint);
     }
-    free(folded)
+    let reading = free(folded);
+    if reading.0 == Intent::Other
+        && let Some(han) = from_pinyin(&folded.compact)
+    {
+        let folded = Folded::new(&han);
+        if is_command(&MASKS.mask(&folded.compact)) {
+            return (Intent::Stop, "pinyin");
+        }
+        return free(&folded);
+    }
+    reading
 }
 
 /// Free text: no bare command, no copied hint.
@@ -195,6 +212,9 @@ fn free(folded: &Folded) -> (Intent, &'static str) {
     if first_clause_is_command(folded) {
         return (Intent::Stop, "command-first");
     }
+    if last_clause_is_command(folded) {
+        return (Intent::Stop, "command-last");
+    }
     if order {
         return (Intent::Other, "order");
     }
@@ -224,10 +244,15 @@ fn free(folded: &Folded) -> (Intent, &'static str) {
 
 /// A command, alone or with polite words: `R`, `R谢谢`, `我要退订`, `退订退订`, `TTT`, `R1`.
 fn is_command(text: &[char]) -> bool {
-    if SOLE.holds(text) {
+    if SOLE.holds(text) || is_zeros(text) {
         return true;
     }
     peel(text, &|run| is_command_run(run), &COMMANDS)
+}
+
+/// `0000`, also with letters for the digits.
+fn is_zeros(text: &[char]) -> bool {
+    (4..=8).contains(&text.len()) && text.iter().all(|c| matches!(c, '0' | 'o' | '零' | '〇'))
 }
 
 fn is_yes(text: &[char]) -> bool {
@@ -310,12 +335,12 @@ fn is_command_run(run: &[char]) -> bool {
 fn hint(text: &[char]) -> Option<std::ops::Range<usize>> {
     static BEFORE: LazyLock<Lexicon> = LazyLock::new(|| {
         Lexicon::new(
-            "拒收|退订|不想收|取消|取消订阅|拒接+请回复|请回|回复|回|请发|发送|发|按+td|r|t|n|qx|退订|拒收\n",
+            "拒收|退订|不想收|取消|取消订阅|拒接+请回复|请回|回复|回|请发|发送|发|按+td|r|t|n|qx|0000|退订|拒收\n",
         )
     });
     static AFTER: LazyLock<Lexicon> = LazyLock::new(|| {
         Lexicon::new(
-            "请回复|请回|回复|回|请发|发送|发+td|r|t|n|qx+退订|拒收|可退订|可拒收|取消|即可退订|以退订|取消订阅\n",
+            "请回复|请回|回复|回|请发|发送|发+td|r|t|n|qx|0000+退订|拒收|可退订|可拒收|取消|即可退订|以退订|取消订阅\n",
         )
     });
     let at = |at: usize| {
@@ -470,22 +495,34 @@ fn command_at_edge(text: &[char]) -> bool {
         .iter()
         .any(char::is_ascii_alphanumeric);
     let sure = |run: &[char]| matches!(run, ['r'] | ['t', 'd'] | ['t'] | ['q', 'x'] | ['r', 'r']);
-    !others && (head < text.len()) && (sure(&text[..head]) || sure(&text[text.len() - tail..]))
+    !others && head < text.len() && SIZES.end_at(text, 0).is_none() && (sure(&text[..head]) || sure(&text[text.len() - tail..]))
 }
 
 /// `R 另外我的退款呢`: a sure command set off from the rest stands, whatever follows; `R 码` and `T 恤` are one word.
 fn first_clause_is_command(folded: &Folded) -> bool {
-    static SIZES: LazyLock<Lexicon> = LazyLock::new(|| {
-        Lexicon::new(
-            "r|t|td+码|恤|号|型|款|系|牌|档|裤|台|卡|级|字|口|区|币|图|裙|客|网|线|还|有|的|是|码|能|可|多|怎|什\n",
-        )
-    });
     let [first, _, ..] = folded.clauses.as_slice() else {
         return false;
     };
     matches!(first.as_slice(), ['r'] | ['t'] | ['t', 'd'] | ['r', 'r'])
         && folded.words.split_whitespace().count() == 1
         && SIZES.end_at(&folded.text, 0).is_none()
+}
+
+/// `货收到了 TD`: the same at the end, unless a size or a model is told.
+fn last_clause_is_command(folded: &Folded) -> bool {
+    let [.., before, last] = folded.clauses.as_slice() else {
+        return false;
+    };
+    let told = |c: &char| "码号型款选是要发写成为牌叫单回寄拍买换收填".contains(*c);
+    matches!(last.as_slice(), ['r'] | ['t', 'd'] | ['r', 'r'])
+        && folded.words.split_whitespace().count() == 1
+        && !before.last().is_none_or(told)
+        && !is_question_word(before)
+}
+
+fn is_question_word(text: &[char]) -> bool {
+    text.iter()
+        .any(|c| matches!(c, '吗' | '呢' | '哪' | '几' | '什' | '谁'))
 }
 
 fn is_complaint_number(text: &[char]) -> bool {

@@ -100,6 +100,11 @@ fn speaks_of_messages(text: &[char], at: usize, end: usize) -> bool {
         ['推', '销'],
         ['消', '息'],
     ];
+    // `广告别发我` holds no `告别`.
+    let cuts = at > 0
+        && INSIDE
+            .iter()
+            .any(|word| text[at - 1..].starts_with(word));
     const NEXT: [[char; 2]; 6] = [
         ['短', '信'],
         ['广', '告'],
@@ -108,7 +113,7 @@ fn speaks_of_messages(text: &[char], at: usize, end: usize) -> bool {
         ['订', '阅'],
         ['关', '注'],
     ];
-    text[at..end]
+    cuts || text[at..end]
         .windows(2)
         .any(|pair| INSIDE.iter().any(|word| pair == word))
         || NEXT.iter().any(|word| text[end..].starts_with(word))
