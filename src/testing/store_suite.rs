@@ -5,7 +5,7 @@
 //! database. A test opens it once or several times. Answers to COMMIT may be lost ([`Faulty`](super::Faulty)): every
 //! test repeats what the store called ambiguous, because repeating is harmless.
 //!
-//! ```ignore
+//! ```text
 //! store_suite!(sqlite, {
 //!     let dir = tempfile::tempdir().unwrap();
 //!     let keys = Keyring::generate(&SystemClock::new()).to_text();

@@ -7,9 +7,7 @@ use crate::entry::{RequestState, State};
 use crate::facts::{OwnerKey, ShopKey};
 use crate::id::{AccountId, CampaignName, Reference, Rid};
 use crate::policy::law::Code;
-use crate::store::{
-    CampaignKey, CampaignRow, Lane, Phase, PlanRow, RefusedEntry, Result, ScanRow, StoreError, Tally,
-};
+use crate::store::{CampaignKey, CampaignRow, Lane, Phase, PlanRow, RefusedEntry, Result, ScanRow, StoreError, Tally};
 use rusqlite::{Connection, Row};
 use std::collections::BTreeMap;
 
@@ -181,7 +179,8 @@ impl SqliteStore {
             if planning != Some(0) {
                 return Err(StoreError::Conflict);
             }
-            let insert = "INSERT INTO message (campaign, rid, state, due, at_most, variant, parts, position, line, sealed)
+            let insert =
+                "INSERT INTO message (campaign, rid, state, due, at_most, variant, parts, position, line, sealed)
                           VALUES (?1, ?2, 0, 0, 0, ?3, ?4, ?5, ?6, ?7)
                           ON CONFLICT DO UPDATE SET position = ?5 WHERE position = ?5";
             let mut statement = tx.conn.prepare_cached(insert).map_err(error)?;
@@ -263,8 +262,7 @@ impl SqliteStore {
             );
             let mut grants = Vec::new();
             let mut statement = conn.prepare_cached(&sql).map_err(error)?;
-            let mut found =
-                statement.query((campaign.0, after, limit as i64, facts_of.map(|s| s.0))).map_err(error)?;
+            let mut found = statement.query((campaign.0, after, limit as i64, facts_of.map(|s| s.0))).map_err(error)?;
             let mut rows = Vec::with_capacity(limit.min(4_096));
             while let Some(r) = found.next().map_err(error)? {
                 let mut row = scan_row(r)?;
@@ -345,21 +343,15 @@ impl SqliteStore {
         .await
     }
 
-    pub(super) async fn find_(
-        &self,
-        rid: Rid,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<(CampaignRow, ScanRow)>> {
+    pub(super) async fn find_(&self, rid: Rid, from: Timestamp, to: Timestamp) -> Result<Vec<(CampaignRow, ScanRow)>> {
         self.read(move |conn| {
             let sql = format!(
                 "SELECT {SCAN}, m.campaign FROM campaign k CROSS JOIN message m ON m.campaign = k.id AND m.rid = ?1 {JOINS}
                  WHERE coalesce(q.begun, m.settled, k.created) BETWEEN ?2 AND ?3
                  ORDER BY coalesce(q.begun, m.settled, k.created) DESC"
             );
-            let rows = all(conn, &sql, (&rid.0[..], from.millis(), to.millis()), |r| {
-                Ok((r.get::<_, i64>(18)?, scan_row(r)))
-            })?;
+            let rows =
+                all(conn, &sql, (&rid.0[..], from.millis(), to.millis()), |r| Ok((r.get::<_, i64>(18)?, scan_row(r))))?;
             rows.into_iter()
                 .map(|(key, row)| Ok((by_key(conn, CampaignKey(key))?.ok_or_else(corrupt)?, row?)))
                 .collect()

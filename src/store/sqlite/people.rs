@@ -4,9 +4,7 @@ use super::{SqliteStore, Tx, all, error, one};
 use crate::clock::Timestamp;
 use crate::facts::{Event, Facts, Grant, OwnerKey, Person, ShopKey, decode_grants, encode_grants};
 use crate::id::{AccountId, OwnerId, Rid, ShopId};
-use crate::store::{
-    AccountRow, Change, Changed, EventRow, Lane, Load, Loaded, Result, ShopRow, StoreError, Subject,
-};
+use crate::store::{AccountRow, Change, Changed, EventRow, Lane, Load, Loaded, Result, ShopRow, StoreError, Subject};
 use rusqlite::{Connection, Row};
 
 pub(super) fn corrupt() -> StoreError {
@@ -145,7 +143,8 @@ impl SqliteStore {
             let (n, what) = match &on {
                 Subject::Account(id) => {
                     // Lifting also ends rest and breaker: a person looked at it.
-                    let sql = "UPDATE account SET hold = ?2, rest_until = CASE WHEN ?2 IS NULL THEN 0 ELSE rest_until END,
+                    let sql =
+                        "UPDATE account SET hold = ?2, rest_until = CASE WHEN ?2 IS NULL THEN 0 ELSE rest_until END,
                                unknown_run = 0, unsent_run = 0 WHERE name = ?1";
                     (tx.run(sql, (id.as_str(), &reason))?, "account")
                 }
@@ -165,10 +164,8 @@ impl SqliteStore {
     }
 
     pub(super) async fn setting_(&self, name: &'static str) -> Result<Option<String>> {
-        self.read(move |conn| {
-            one(conn, "SELECT value FROM meta WHERE name = 'setting.' || ?1", [name], |r| r.get(0))
-        })
-        .await
+        self.read(move |conn| one(conn, "SELECT value FROM meta WHERE name = 'setting.' || ?1", [name], |r| r.get(0)))
+            .await
     }
 
     pub(super) async fn put_setting_(&self, name: &'static str, value: String) -> Result<()> {
@@ -324,8 +321,7 @@ fn account(conn: &Connection, id: &AccountId) -> Result<Option<AccountRow>> {
 }
 
 fn load(conn: &Connection, rid: Rid) -> Result<Option<Person>> {
-    let facts: Option<Vec<u8>> =
-        one(conn, "SELECT facts FROM recipient WHERE rid = ?1", [&rid.0[..]], |r| r.get(0))?;
+    let facts: Option<Vec<u8>> = one(conn, "SELECT facts FROM recipient WHERE rid = ?1", [&rid.0[..]], |r| r.get(0))?;
     Ok(facts.map(|b| Person::decode(&b)).transpose()?)
 }
 
@@ -501,8 +497,18 @@ impl<'a> PeopleWriter<'a> {
         tx.run(
             "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             rusqlite::params![
-                &rid.0[..], key, self.seq, c.kind, c.shop.map(|s| s.0), claimed, tx.now.millis(), c.envelope.source,
-                c.envelope.event_id, c.envelope.actor, body, effect.sealed,
+                &rid.0[..],
+                key,
+                self.seq,
+                c.kind,
+                c.shop.map(|s| s.0),
+                claimed,
+                tx.now.millis(),
+                c.envelope.source,
+                c.envelope.event_id,
+                c.envelope.actor,
+                body,
+                effect.sealed,
             ],
         )?;
         Ok(Changed::Recorded { at: tx.now })
@@ -548,7 +554,8 @@ pub(super) fn joined_facts(
     out: &mut Vec<Grant>,
 ) -> Result<Option<Person>> {
     out.clear();
-    let blob = |v: rusqlite::types::ValueRef<'_>| v.as_blob_or_null().map(|b| b.map(<[u8]>::to_vec)).map_err(|_| corrupt());
+    let blob =
+        |v: rusqlite::types::ValueRef<'_>| v.as_blob_or_null().map(|b| b.map(<[u8]>::to_vec)).map_err(|_| corrupt());
     if let Some(bytes) = blob(grants)? {
         decode_grants(&bytes, out)?;
     }
