@@ -18,6 +18,7 @@ use crate::store::{
     message_place, message_row,
 };
 use crate::ticket::Batch;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,7 +137,18 @@ impl Drop for Driven {
 #[derive(Debug)]
 struct Offered {
     store: Arc<dyn Store>,
-    references: Vec<Reference>,
+    references: VecDeque<Reference>,
+}
+
+impl Offered {
+    fn taken(&mut self, reference: Reference) {
+        // They are used in order.
+        if self.references.front() == Some(&reference) {
+            self.references.pop_front();
+        } else {
+            self.references.retain(|r| *r != reference);
+        }
+    }
 }
 
 impl Drop for Offered {
@@ -172,7 +184,7 @@ impl Ledger {
         let t0 = clock.mono();
         let requests = limit.div_ceil(leg.per_request) + self.templates.len() + 2;
         let references: Vec<Reference> = (0..requests).map(|_| Reference::fresh(&*clock)).collect();
-        let mut offered = Offered { store: Arc::clone(&self.store), references: references.clone() };
+        let mut offered = Offered { store: Arc::clone(&self.store), references: references.iter().copied().collect() };
         let ask = BeginAsk {
             lease: lease.clone(),
             account: leg.account.clone(),
@@ -198,7 +210,7 @@ impl Ledger {
             Begun::Rows(mut rows) => {
                 let begun = std::mem::take(&mut rows.requests);
                 let call = |r: BegunRequest| {
-                    offered.references.retain(|of| *of != r.reference);
+                    offered.taken(r.reference);
                     self.call(r, leg, rows.now, t0)
                 };
                 // All of them: one that cannot be read leaves the others to be forgotten, not driven for ever.

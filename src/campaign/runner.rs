@@ -300,6 +300,11 @@ impl<'a> Runner<'a> {
     async fn pass_over(&mut self, now: Timestamp) -> Result<()> {
         let leases = self.shards.drain(..).map(|s| s.lease).collect();
         self.campaign.store().release(leases).await?;
+        // What was left behind is looked for when all shards were passed: that reads the whole campaign.
+        if self.progressed && self.claim().await? {
+            self.progressed = false;
+            return Ok(());
+        }
         self.nothing_left(now).await
     }
 

@@ -10,7 +10,7 @@ mod lexicon;
 
 use std::sync::LazyLock;
 
-use folded::Folded;
+use folded::{Folded, from_pinyin};
 use lexicon::{BREAK, Lexicon, MASK, QUOTE, Words, lines};
 
 /// How far a refusal reaches. [`Intent::Yes`] and [`Intent::Other`] always carry [`Breadth::Sender`].
@@ -102,10 +102,18 @@ lists! {
     REFUSALS_EN: Phrases = "refusals_en.txt";
     SOLE: Words = "sole.txt";
     TAILS: Words = "tails.txt";
+    WANTS: Lexicon = "wants.txt";
     WEAK: Lexicon = "weak.txt";
     WHERE: Lexicon = "ask_where.txt";
     YES: Words = "yes.txt";
 }
+
+/// A command letter that is part of a word of goods.
+static SIZES: LazyLock<Lexicon> = LazyLock::new(|| {
+    Lexicon::new(
+        "r|t|td+码|恤|号|型|款|系|牌|档|裤|台|卡|级|字|口|区|币|图|裙|客|网|线|还|有|的|是|码|能|可|多|怎|什\n",
+    )
+});
 
 /// Kinds of verb after a negator.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -144,23 +152,38 @@ fn decide(folded: &Folded) -> (Intent, &'static str) {
         return (Intent::Other, "blank");
     }
     // Masked first: `不要退订` is made of two commands and is none.
-    if is_command(&MASKS.mask(&folded.compact)) {
+    if is_command(&masked(&folded.compact)) {
         return (Intent::Stop, "command");
     }
-    if is_yes(&folded.compact) {
+    if is_yes(&folded.compact) && !asks_how(&folded.compact) {
         return (Intent::Yes, "yes");
     }
     if let Some(hint) = hint(&folded.text) {
         return quoted(&folded.text, hint);
     }
-    free(folded)
+    let reading = free(folded);
+    if reading.0 == Intent::Other
+        && let Some(han) = from_pinyin(&folded.compact)
+    {
+        let folded = Folded::new(&han);
+        if is_command(&masked(&folded.compact)) {
+            return (Intent::Stop, "pinyin");
+        }
+        return free(&folded);
+    }
+    reading
+}
+
+/// Struck of everything that holds the words of a refusal and is none.
+fn masked(text: &[char]) -> Vec<char> {
+    MASKS.mask(&WANTS.strike(text))
 }
 
 /// Free text: no bare command, no copied hint.
 fn free(folded: &Folded) -> (Intent, &'static str) {
-    let masked = MASKS.mask(&folded.text);
+    let masked = masked(&folded.text);
     let words = strike(&folded.words, &MASKS_EN);
-    let masked_clauses: Vec<Vec<char>> = folded.clauses.iter().map(|clause| MASKS.mask(clause)).collect();
+    let masked_clauses: Vec<Vec<char>> = folded.clauses.iter().map(|clause| self::masked(clause)).collect();
     let order = ORDER.found_in(&folded.text) || contains(&folded.words, &ORDER_EN);
 
     if COMPLAINTS.found_in(&masked) || is_complaint_number(&folded.text) || contains(&words, &COMPLAINTS_EN) {
@@ -181,6 +204,9 @@ fn free(folded: &Folded) -> (Intent, &'static str) {
     if first_clause_is_command(folded) {
         return (Intent::Stop, "command-first");
     }
+    if last_clause_is_command(folded) {
+        return (Intent::Stop, "command-last");
+    }
     if order {
         return (Intent::Other, "order");
     }
@@ -193,7 +219,7 @@ fn free(folded: &Folded) -> (Intent, &'static str) {
     if masked_clauses.iter().any(command) {
         return (Intent::Stop, "command-clause");
     }
-    if command_at_edge(&folded.text) && !is_question(folded) {
+    if command_at_edge(&folded.text) && is_set_off(folded) && !is_question(folded) {
         return (Intent::Stop, "command-edge");
     }
     if names_goods(&folded.text) && !ADS.found_in(&masked) {
@@ -210,10 +236,15 @@ fn free(folded: &Folded) -> (Intent, &'static str) {
 
 /// A command, alone or with polite words: `R`, `R谢谢`, `我要退订`, `退订退订`, `TTT`, `R1`.
 fn is_command(text: &[char]) -> bool {
-    if SOLE.holds(text) {
+    if SOLE.holds(text) || is_zeros(text) {
         return true;
     }
     peel(text, &|run| is_command_run(run), &COMMANDS)
+}
+
+/// `0000`, also with letters for the digits.
+fn is_zeros(text: &[char]) -> bool {
+    (4..=8).contains(&text.len()) && text.iter().all(|c| matches!(c, '0' | 'o' | '零' | '〇'))
 }
 
 fn is_yes(text: &[char]) -> bool {
@@ -257,6 +288,9 @@ fn peel(text: &[char], latin: &dyn Fn(&[char]) -> bool, core: &Words) -> bool {
 
 /// One Latin command: repeated letters, doubled words, a stray digit.
 fn is_command_run(run: &[char]) -> bool {
+    if is_zeros(run) {
+        return true;
+    }
     let letters: Vec<char> = match run {
         [head @ .., last] if last.is_ascii_digit() && !head.is_empty() => head.to_vec(),
         [first, tail @ ..] if first.is_ascii_digit() && !tail.is_empty() => tail.to_vec(),
@@ -277,11 +311,13 @@ fn is_command_run(run: &[char]) -> bool {
 /// Where the printed hint stands in the text, if it was copied: `拒收请回复R`, `回T退订`, `退订回TD`.
 fn hint(text: &[char]) -> Option<std::ops::Range<usize>> {
     static BEFORE: LazyLock<Lexicon> = LazyLock::new(|| {
-        Lexicon::new("拒收|退订|不想收|取消|取消订阅|拒接+请回复|请回|回复|回|请发|发送|发|按+td|r|t|n|qx|退订|拒收\n")
+        Lexicon::new(
+            "拒收|退订|不想收|取消|取消订阅|拒接+请回复|请回|回复|回|请发|发送|发|请按|按+td|r|t|n|qx|0000|退订|拒收\n",
+        )
     });
     static AFTER: LazyLock<Lexicon> = LazyLock::new(|| {
         Lexicon::new(
-            "请回复|请回|回复|回|请发|发送|发+td|r|t|n|qx+退订|拒收|可退订|可拒收|取消|即可退订|以退订|取消订阅\n",
+            "请回复|请回|回复|回|请发|发送|发+td|r|t|n|qx|0000+退订|拒收|可退订|可拒收|取消|即可退订|以退订|取消订阅\n",
         )
     });
     let at = |at: usize| BEFORE.end_at(text, at).max(AFTER.end_at(text, at)).map(|end| at..end);
@@ -397,22 +433,52 @@ fn command_at_edge(text: &[char]) -> bool {
     let tail = text.iter().rev().take_while(latin).count();
     let others = text[head..text.len() - tail.min(text.len() - head)].iter().any(char::is_ascii_alphanumeric);
     let sure = |run: &[char]| matches!(run, ['r'] | ['t', 'd'] | ['t'] | ['q', 'x'] | ['r', 'r']);
-    !others && (head < text.len()) && (sure(&text[..head]) || sure(&text[text.len() - tail..]))
+    !others
+        && head < text.len()
+        && SIZES.end_at(text, 0).is_none()
+        && (sure(&text[..head]) || sure(&text[text.len() - tail..]))
 }
 
 /// `R 另外我的退款呢`: a sure command set off from the rest stands, whatever follows; `R 码` and `T 恤` are one word.
 fn first_clause_is_command(folded: &Folded) -> bool {
-    static SIZES: LazyLock<Lexicon> = LazyLock::new(|| {
-        Lexicon::new(
-            "r|t|td+码|恤|号|型|款|系|牌|档|裤|台|卡|级|字|口|区|币|图|裙|客|网|线|还|有|的|是|码|能|可|多|怎|什\n",
-        )
-    });
     let [first, _, ..] = folded.clauses.as_slice() else {
         return false;
     };
     matches!(first.as_slice(), ['r'] | ['t'] | ['t', 'd'] | ['r', 'r'])
         && folded.words.split_whitespace().count() == 1
         && SIZES.end_at(&folded.text, 0).is_none()
+}
+
+/// `货收到了 TD`: the same at the end, unless a size or a model is told.
+fn last_clause_is_command(folded: &Folded) -> bool {
+    let [.., before, last] = folded.clauses.as_slice() else {
+        return false;
+    };
+    let told = |c: &char| "码号型款选是要发写成为牌叫单回寄拍买换收填".contains(*c);
+    matches!(last.as_slice(), ['r'] | ['t', 'd'] | ['r', 'r'])
+        && folded.words.split_whitespace().count() == 1
+        && !before.last().is_none_or(told)
+        && !is_question_word(before)
+}
+
+fn asks_how(text: &[char]) -> bool {
+    text.windows(2).any(|pair| matches!(pair, ['怎', _] | ['如', '何'] | ['咋', _] | ['你', '是']))
+}
+
+fn is_question_word(text: &[char]) -> bool {
+    text.iter().any(|c| matches!(c, '吗' | '呢' | '哪' | '几' | '什' | '谁'))
+}
+
+/// Whether a Latin command stands apart, or what it is joined to is no name: `R 谢了`, `TD了`, not `TD软件`.
+fn is_set_off(folded: &Folded) -> bool {
+    let latin = |clause: &&Vec<char>| clause.iter().any(char::is_ascii_alphanumeric);
+    let joined = folded.clauses.iter().find(latin);
+    joined.is_none_or(|clause| {
+        let han: Vec<char> = clause.iter().copied().filter(|c| !c.is_ascii_alphanumeric()).collect();
+        let polite =
+            POLITE.lengths_at(&han, 0).next().is_some() || matches!(han.as_slice(), ['发' | '回' | '按' | '退', ..]);
+        han.is_empty() || han.len() > 3 || polite || DOUBT.found_in(&han)
+    })
 }
 
 fn is_complaint_number(text: &[char]) -> bool {

@@ -35,6 +35,50 @@ static SPELLINGS: LazyLock<Spellings> = LazyLock::new(|| {
     by_first
 });
 
+/// Toneless pinyin words, by first letter.
+static PINYIN: LazyLock<HashMap<char, Vec<(Vec<char>, &'static str)>>> = LazyLock::new(|| {
+    let mut by_first: HashMap<char, Vec<_>> = HashMap::new();
+    let file = include_str!("../../../data/replies/pinyin.csv");
+    for (sound, word) in lines(file).filter_map(|line| line.split_once(',')) {
+        let sound: Vec<char> = sound.chars().collect();
+        by_first.entry(sound[0]).or_default().push((sound, word));
+    }
+    by_first
+});
+
+/// Longest text that is tried as pinyin, and the shortest: two letters are an abbreviation.
+const PINYIN_REACH: std::ops::RangeInclusive<usize> = 3..=64;
+
+/// The Han signs of a text that is nothing but known pinyin words, in as few words as possible.
+pub(super) fn from_pinyin(letters: &[char]) -> Option<String> {
+    if !PINYIN_REACH.contains(&letters.len()) {
+        return None;
+    }
+    // For each place: fewest words that reach it, and the last of them.
+    let mut best: Vec<Option<(usize, usize, &str)>> = vec![None; letters.len() + 1];
+    best[0] = Some((0, 0, ""));
+    for at in 0..letters.len() {
+        let Some((count, ..)) = best[at] else {
+            continue;
+        };
+        for (sound, word) in PINYIN.get(&letters[at]).into_iter().flatten() {
+            let end = at + sound.len();
+            if letters[at..].starts_with(sound) && best[end].is_none_or(|(fewest, ..)| count + 1 < fewest) {
+                best[end] = Some((count + 1, at, word));
+            }
+        }
+    }
+    let mut words = Vec::new();
+    let mut at = letters.len();
+    while at > 0 {
+        let (_, from, word) = best[at]?;
+        words.push(word);
+        at = from;
+    }
+    words.reverse();
+    Some(words.concat())
+}
+
 /// One text in the forms that the layers of the reader look at.
 #[derive(Debug)]
 pub(super) struct Folded {

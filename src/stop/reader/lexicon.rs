@@ -65,10 +65,19 @@ impl Lexicon {
     /// Strikes out every match, leftmost and longest first, but none that reaches over a word of messages:
     /// `快递收到了 取消订阅` must keep its refusal.
     pub(super) fn mask(&self, text: &[char]) -> Vec<char> {
+        self.strike_if(text, |at, end| !speaks_of_messages(text, at, end))
+    }
+
+    /// Strikes out every match, leftmost and longest first.
+    pub(super) fn strike(&self, text: &[char]) -> Vec<char> {
+        self.strike_if(text, |_, _| true)
+    }
+
+    fn strike_if(&self, text: &[char], allowed: impl Fn(usize, usize) -> bool) -> Vec<char> {
         let mut out = Vec::with_capacity(text.len());
         let mut at = 0;
         while at < text.len() {
-            match self.end_at(text, at).filter(|&end| !speaks_of_messages(text, at, end)) {
+            match self.end_at(text, at).filter(|&end| allowed(at, end)) {
                 Some(end) => {
                     out.push(MASK);
                     at = end;
@@ -86,8 +95,10 @@ impl Lexicon {
 /// Whether a match holds a word of messages, or is followed by one that it would cut from its verb.
 fn speaks_of_messages(text: &[char], at: usize, end: usize) -> bool {
     const INSIDE: [[char; 2]; 5] = [['短', '信'], ['广', '告'], ['推', '送'], ['推', '销'], ['消', '息']];
+    // `广告别发我` holds no `告别`.
+    let cuts = at > 0 && INSIDE.iter().any(|word| text[at - 1..].starts_with(word));
     const NEXT: [[char; 2]; 6] = [['短', '信'], ['广', '告'], ['推', '送'], ['推', '销'], ['订', '阅'], ['关', '注']];
-    text[at..end].windows(2).any(|pair| INSIDE.iter().any(|word| pair == word))
+    cuts || text[at..end].windows(2).any(|pair| INSIDE.iter().any(|word| pair == word))
         || NEXT.iter().any(|word| text[end..].starts_with(word))
 }
 

@@ -1,13 +1,14 @@
 //! Leases and begin: the one transaction after which a send may leave.
 
 use super::people::{corrupt, facts, joined_facts, nobody, store_person};
-use super::{SqliteStore, Tx, all, error};
+use super::{SqliteStore, Tx, all, error, one};
 use crate::clock::Timestamp;
 use crate::facts::Person;
 use crate::gate::{Clearance, Decision};
 use crate::id::Rid;
 use crate::policy::law::Code;
 use crate::store::{BeginAsk, Begun, BegunRequest, BegunRow, BegunRows, CampaignKey, Lane, Lease, Result, StoreError};
+use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,42 +19,29 @@ const LEASE: Duration = Duration::from_secs(15);
 pub(super) const BREAKER: i64 = 3;
 
 impl SqliteStore {
+    /// Shards that nobody ever held are taken as they are. Only when there are none left, those given back are looked
+    /// through for rows that are due, by a reader: a finished shard is not taken again, and no stop waits for the search.
     pub(super) async fn claim_(&self, campaign: CampaignKey, most: usize) -> Result<Vec<Lease>> {
-        self.write(Lane::Normal, 10, move |tx| {
-            let shards: Option<u16> =
-                tx.one("SELECT shards FROM campaign WHERE id = ?1", [campaign.0], |r| r.get(0))?;
-            let shards = shards.ok_or(StoreError::Unknown { what: "campaign" })?;
-            let held = all(
-                tx.conn,
-                "SELECT shard, epoch, worker, expires FROM lease WHERE campaign = ?1",
-                [campaign.0],
-                |r| Ok((r.get::<_, u16>(0)?, (r.get::<_, i64>(1)?, r.get::<_, i64>(2)?, r.get::<_, i64>(3)?))),
-            )?;
-            let held: BTreeMap<_, _> = held.into_iter().collect();
-            let mut taken = Vec::new();
-            for shard in 0..shards {
-                if taken.len() == most {
-                    break;
+        let taken = self.write(Lane::Normal, 10, move |tx| take(tx, campaign, most, None)).await?;
+        if !taken.is_empty() {
+            return Ok(taken);
+        }
+        let now = self.clock.now();
+        let due = self
+            .read(move |conn| {
+                let mut due = Vec::new();
+                for lease in free(conn, campaign, now)? {
+                    if due.len() < most && has_planned(conn, &lease, now)? {
+                        due.push(lease.shard);
+                    }
                 }
-                let mut lease = Lease { campaign, shard, shards, epoch: 0 };
-                if !has_planned(tx, &lease)? {
-                    continue;
-                }
-                lease.epoch = match held.get(&shard) {
-                    Some((_, worker, expires)) if *worker != 0 && *expires > tx.now.millis() => continue,
-                    Some((epoch, ..)) => epoch + 1,
-                    None => 1,
-                };
-                tx.run(
-                    "INSERT INTO lease VALUES (?1, ?2, ?3, ?4, ?5)
-                     ON CONFLICT DO UPDATE SET epoch = ?3, worker = ?4, expires = ?5",
-                    (campaign.0, shard, lease.epoch, tx.worker, tx.now.plus(LEASE).millis()),
-                )?;
-                taken.push(lease);
-            }
-            Ok(taken)
-        })
-        .await
+                Ok(due)
+            })
+            .await?;
+        if due.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(Lane::Normal, 10, move |tx| take(tx, campaign, most, Some(&due))).await
     }
 
     pub(super) async fn beat_(&self, leases: Vec<Lease>) -> Result<Vec<Lease>> {
@@ -118,13 +106,44 @@ fn end_of(lease: &Lease) -> Vec<u8> {
     lease.range().1.map_or_else(|| vec![0xff; 17], |r| r.0.to_vec())
 }
 
-/// Whether a shard has work: finished ones are not taken again.
-fn has_planned(tx: &Tx<'_>, lease: &Lease) -> Result<bool> {
+/// Whether a shard has rows that are due.
+fn has_planned(conn: &Connection, lease: &Lease, now: Timestamp) -> Result<bool> {
     let (from, to) = (lease.range().0, end_of(lease));
     let sql =
         "SELECT 1 FROM message WHERE campaign = ?1 AND rid >= ?2 AND rid < ?3 AND state = 0 AND due <= ?4 LIMIT 1";
-    let now = tx.now.millis();
-    Ok(tx.one(sql, (lease.campaign.0, &from.0[..], to, now), |_| Ok(()))?.is_some())
+    Ok(one(conn, sql, (lease.campaign.0, &from.0[..], to, now.millis()), |_| Ok(()))?.is_some())
+}
+
+/// The shards of a campaign that nobody holds, with the epoch of the last holder; 0 is nobody ever.
+fn free(conn: &Connection, campaign: CampaignKey, now: Timestamp) -> Result<Vec<Lease>> {
+    let shards: Option<u16> = one(conn, "SELECT shards FROM campaign WHERE id = ?1", [campaign.0], |r| r.get(0))?;
+    let shards = shards.ok_or(StoreError::Unknown { what: "campaign" })?;
+    let sql = "SELECT shard, epoch, worker, expires FROM lease WHERE campaign = ?1";
+    let held = all(conn, sql, [campaign.0], |r| {
+        Ok((r.get::<_, u16>(0)?, (r.get::<_, i64>(1)?, r.get::<_, i64>(2)?, r.get::<_, i64>(3)?)))
+    })?;
+    let held: BTreeMap<_, _> = held.into_iter().collect();
+    let lease = |shard: u16| match held.get(&shard) {
+        Some((_, worker, expires)) if *worker != 0 && *expires > now.millis() => None,
+        Some((epoch, ..)) => Some(Lease { campaign, shard, shards, epoch: *epoch }),
+        None => Some(Lease { campaign, shard, shards, epoch: 0 }),
+    };
+    Ok((0..shards).filter_map(lease).collect())
+}
+
+/// Takes free shards: of those named, or of those that nobody ever held.
+fn take(tx: &Tx<'_>, campaign: CampaignKey, most: usize, of: Option<&[u16]>) -> Result<Vec<Lease>> {
+    let mut leases = free(tx.conn, campaign, tx.now)?;
+    leases.retain(|l| of.map_or(l.epoch == 0, |of| of.contains(&l.shard)));
+    leases.truncate(most);
+    for lease in &mut leases {
+        lease.epoch += 1;
+        tx.run(
+            "INSERT INTO lease VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET epoch = ?3, worker = ?4, expires = ?5",
+            (campaign.0, lease.shard, lease.epoch, tx.worker, tx.now.plus(LEASE).millis()),
+        )?;
+    }
+    Ok(leases)
 }
 
 fn beat(tx: &Tx<'_>, l: &Lease) -> Result<bool> {
