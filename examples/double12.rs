@@ -10,7 +10,7 @@
 
 use futures_util::StreamExt;
 use optin106::campaign::report::{NumberStyle, ReportWriter};
-use optin106::clock::{Clock, Sleep, SystemClock};
+use optin106::clock::{Clock, SystemClock};
 use optin106::id::AccountId;
 use optin106::keyring::Keyring;
 use optin106::optin::{AccountSettings, AccountSignature};
@@ -20,7 +20,7 @@ use optin106::provider::yunpian::Yunpian;
 use optin106::secret::Secret;
 use optin106::store::SqliteStore;
 use optin106::testing::gateway::{Account, Gateway, Record, Script, Step, serve};
-use optin106::testing::{ManualClock, MockProvider};
+use optin106::testing::{ManualClock, MockProvider, ShiftedClock};
 use optin106::{
     Audience, Campaign, Days, Envelope, Evidence, Method, Money, Notice, OptIn, Optin106, Owner, Phone, Purpose, Shop,
     ShopHandle, Timestamp,
@@ -37,32 +37,6 @@ type Result<T> = std::result::Result<T, Error>;
 const TEXT: &str = "双12今晚0点开抢，满200减25，详情见店铺首页。";
 const SIGNATURE: &str = "示例旗舰店";
 const START: &str = "2026-12-12T10:00:00+08:00";
-
-/// Real time, moved so that it starts at [`START`].
-#[derive(Debug)]
-struct Shifted {
-    inner: SystemClock,
-    start: Timestamp,
-}
-
-impl Clock for Shifted {
-    fn now(&self) -> Timestamp {
-        self.start.plus(self.inner.mono())
-    }
-    fn mono(&self) -> Duration {
-        self.inner.mono()
-    }
-    fn sleep(&self, for_: Duration) -> Sleep {
-        self.inner.sleep(for_)
-    }
-    fn fill(&self, out: &mut [u8]) {
-        self.inner.fill(out);
-    }
-    /// Every run starts at the same hour, perhaps on a database that has seen a later one.
-    fn may_step_back(&self) -> bool {
-        true
-    }
-}
 
 struct Options {
     db: Option<PathBuf>,
@@ -98,7 +72,7 @@ fn options() -> Result<Options> {
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
     let o = options()?;
-    let clock: Arc<dyn Clock> = Arc::new(Shifted { inner: SystemClock::new(), start: START.parse()? });
+    let clock: Arc<dyn Clock> = Arc::new(ShiftedClock::starting_at(START.parse()?));
     match o.role.as_deref() {
         Some("gateway") => return gateway_process(clock).await,
         Some("setup") => return setup(&o, clock).await,

@@ -898,6 +898,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn senders(&self, rid: Rid, account: Option<AccountId>, from: Timestamp) -> Result<Vec<OwnerKey>>;
 
     /// Removes campaigns whose last row was begun before `messages_before`, their rows and requests; how many rows.
+    ///
+    /// Sends of the last 366 days stay whatever is asked: caps and promises are rebuilt from them.
     async fn retain(&self, messages_before: Timestamp) -> Result<u64>;
 
     /// Destroys a person's sealed evidence and numbers of one owner that need no longer be kept.

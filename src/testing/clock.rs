@@ -6,6 +6,43 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+/// Real time, moved so that it starts at a given moment: a campaign shows the same at any hour.
+#[derive(Debug)]
+pub struct ShiftedClock {
+    inner: crate::clock::SystemClock,
+    start: Timestamp,
+}
+
+impl ShiftedClock {
+    /// A clock that stands at `start` now and runs.
+    pub fn starting_at(start: Timestamp) -> Self {
+        Self { inner: crate::clock::SystemClock::new(), start }
+    }
+}
+
+impl Clock for ShiftedClock {
+    fn now(&self) -> Timestamp {
+        self.start.plus(self.inner.mono())
+    }
+
+    fn mono(&self) -> Duration {
+        self.inner.mono()
+    }
+
+    fn sleep(&self, for_: Duration) -> Sleep {
+        self.inner.sleep(for_)
+    }
+
+    fn fill(&self, out: &mut [u8]) {
+        self.inner.fill(out);
+    }
+
+    /// Every run starts at the same hour, perhaps on a database that has seen a later one.
+    fn may_step_back(&self) -> bool {
+        true
+    }
+}
+
 /// A clock for tests: the wall time is set (it may step back), the monotonic time only advances, sleepers wake when it
 /// has advanced far enough, and random bytes come from a seed. Cheap to clone; clones are the same clock.
 #[derive(Clone, Debug)]

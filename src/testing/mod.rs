@@ -16,7 +16,7 @@ pub mod store_suite;
 #[cfg(feature = "testing")]
 pub mod vectors;
 
-pub use clock::ManualClock;
+pub use clock::{ManualClock, ShiftedClock};
 #[cfg(feature = "testing")]
 pub use faults::{Break, Faulty};
 #[cfg(feature = "testing")]

@@ -4,12 +4,15 @@ use super::people::{corrupt, joined_facts, nobody};
 use super::{SqliteStore, all, error, one};
 use crate::clock::Timestamp;
 use crate::entry::{RequestState, State};
-use crate::facts::{OwnerKey, ShopKey};
+use crate::facts::{KEEP_DAYS, OwnerKey, ShopKey};
 use crate::id::{AccountId, CampaignName, Reference, Rid};
 use crate::policy::law::Code;
-use crate::store::{CampaignKey, CampaignRow, Lane, Phase, PlanRow, RefusedEntry, Result, ScanRow, StoreError, Tally};
+use crate::store::{
+    CampaignKey, CampaignRow, Lane, Phase, PlanRow, RefusedEntry, Result, ScanRow, Store, StoreError, Tally,
+};
 use rusqlite::{Connection, Row};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 const CAMPAIGN: &str = "SELECT id, shop, name, phase, spec, content, entries, rows, spent, created FROM campaign";
 
@@ -376,6 +379,9 @@ impl SqliteStore {
     }
 
     pub(super) async fn retain_(&self, before: Timestamp) -> Result<u64> {
+        // Sends that still count are rebuilt from these rows.
+        let counted = self.clock().now().minus(Duration::from_secs(u64::from(KEEP_DAYS) * 86_400));
+        let before = before.min(counted);
         let old = self
             .read(move |conn| {
                 let sql = "SELECT id FROM campaign k WHERE created < ?1 AND last_begun < ?1 AND NOT EXISTS
