@@ -35,11 +35,11 @@ static SPELLINGS: LazyLock<Spellings> = LazyLock::new(|| {
     by_first
 });
 
-/// A sound's letters and its Han sign.
-type Sound = (Vec<char>, &'static str);
+/// Han words by the letters of their sound, and those by the first.
+type Sounds = HashMap<char, Vec<(Vec<char>, &'static str)>>;
 
 /// Toneless pinyin words, by first letter.
-static PINYIN: LazyLock<HashMap<char, Vec<Sound>>> = LazyLock::new(|| {
+static PINYIN: LazyLock<Sounds> = LazyLock::new(|| {
     let mut by_first: HashMap<char, Vec<_>> = HashMap::new();
     let file = include_str!("../../../data/replies/pinyin.csv");
     for (sound, word) in lines(file).filter_map(|line| line.split_once(',')) {

@@ -349,7 +349,7 @@ impl SqliteStore {
     pub(super) async fn find_(&self, rid: Rid, from: Timestamp, to: Timestamp) -> Result<Vec<(CampaignRow, ScanRow)>> {
         self.read(move |conn| {
             let sql = format!(
-                "SELECT {SCAN}, m.campaign FROM campaign k JOIN message m ON m.campaign = k.id AND m.rid = ?1 {JOINS}
+                "SELECT {SCAN}, m.campaign FROM campaign k CROSS JOIN message m ON m.campaign = k.id AND m.rid = ?1 {JOINS}
                  WHERE coalesce(q.begun, m.settled, k.created) BETWEEN ?2 AND ?3
                  ORDER BY coalesce(q.begun, m.settled, k.created) DESC"
             );
@@ -369,7 +369,7 @@ impl SqliteStore {
         from: Timestamp,
     ) -> Result<Vec<OwnerKey>> {
         self.read(move |conn| {
-            let sql = "SELECT DISTINCT s.owner FROM campaign k JOIN message m ON m.campaign = k.id AND m.rid = ?1
+            let sql = "SELECT DISTINCT s.owner FROM campaign k CROSS JOIN message m ON m.campaign = k.id AND m.rid = ?1
                        JOIN request q ON q.id = m.request JOIN account a ON a.id = q.account
                        JOIN shop s ON s.id = k.shop WHERE q.begun >= ?2 AND (?3 IS NULL OR a.name = ?3)";
             let account = account.as_ref().map(AccountId::as_str);

@@ -226,8 +226,6 @@ fn connect(path: &Path) -> Result<Connection> {
     conn.pragma_update(None, "cache_size", -4_000).map_err(open)?;
     conn.pragma_update(None, "mmap_size", 0).map_err(open)?;
     conn.pragma_update(None, "foreign_keys", true).map_err(open)?;
-    // Plans do not depend on bound values: without this, joins on a parameter are compiled anew at every binding.
-    conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(open)?;
     Ok(conn)
 }
 

@@ -263,8 +263,10 @@ impl SqliteStore {
         loop {
             let (last, n) = self
                 .write(Lane::Normal, 500, move |tx| {
-                    let sql = "SELECT rid FROM (SELECT rid FROM recipient WHERE rid > ?1 UNION
-                               SELECT rid FROM event WHERE rid > ?1) ORDER BY rid LIMIT 500";
+                    // Each side stops at a page by itself: else every page would sort all that is left.
+                    let sql = "SELECT rid FROM (SELECT rid FROM recipient WHERE rid > ?1 ORDER BY rid LIMIT 500) UNION
+                               SELECT rid FROM (SELECT DISTINCT rid FROM event WHERE rid > ?1 ORDER BY rid LIMIT 500)
+                               ORDER BY rid LIMIT 500";
                     let from = after.map_or_else(Vec::new, |r| r.as_bytes().to_vec());
                     let rids = all(tx.conn, sql, [from], |r| r.get::<_, Vec<u8>>(0))?;
                     let mut n = 0;
@@ -382,7 +384,7 @@ fn events(conn: &Connection, rid: Rid) -> Result<Vec<EventRow>> {
 
 fn sends_of(conn: &Connection, rid: Rid) -> Result<Vec<(OwnerKey, Timestamp)>> {
     // A row keeps its request as long as its charge counts; one that went back has none.
-    let sql = "SELECT s.owner, q.begun FROM campaign c JOIN message m ON m.campaign = c.id AND m.rid = ?1
+    let sql = "SELECT s.owner, q.begun FROM campaign c CROSS JOIN message m ON m.campaign = c.id AND m.rid = ?1
                JOIN request q ON q.id = m.request JOIN shop s ON s.id = c.shop ORDER BY q.begun";
     let rows = all(conn, sql, [&rid.0[..]], |r| Ok((r.get::<_, u32>(0)?, r.get::<_, i64>(1)?)))?;
     rows.into_iter().map(|(o, t)| Ok((OwnerKey(root(conn, o)?), Timestamp::from_millis(t)))).collect()
