@@ -33,7 +33,8 @@ fn texts(c: &mut Criterion) {
     let composed = compose(&signature, &body).expect("a text");
     let mut group = c.benchmark_group("text");
     group.throughput(Throughput::Elements(1));
-    group.bench_function("compose", |b| b.iter(|| compose(black_box(&signature), black_box(&body)).map(|t| t.length())));
+    group
+        .bench_function("compose", |b| b.iter(|| compose(black_box(&signature), black_box(&body)).map(|t| t.length())));
     group.bench_function("billed parts", |b| b.iter(|| billed_cn(black_box(composed.text()))));
     group.finish();
 }

@@ -51,7 +51,8 @@ fn read_answers(c: &mut Criterion) {
     let rows: Vec<Value> = (0..1_000)
         .map(|i| json!({ "code": 0, "msg": "发送成功", "count": 1, "fee": 0.05, "unit": "RMB", "mobile": format!("138{i:08}"), "sid": i }))
         .collect();
-    let rows = serde_json::to_vec(&json!({ "total_count": 1000, "total_fee": "50.0", "unit": "RMB", "data": rows })).expect("JSON");
+    let rows = serde_json::to_vec(&json!({ "total_count": 1000, "total_fee": "50.0", "unit": "RMB", "data": rows }))
+        .expect("JSON");
     let mut group = c.benchmark_group("answer");
     group.bench_function("aliyun", |b| b.iter(|| provider_response("aliyun", "SendSms", 200, black_box(aliyun))));
     group.bench_function("yunpian, 1000 rows", |b| {

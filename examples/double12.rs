@@ -76,15 +76,8 @@ struct Options {
 }
 
 fn options() -> Result<Options> {
-    let mut o = Options {
-        db: None,
-        recipients: 2_000,
-        single: false,
-        bench: false,
-        story: false,
-        report: None,
-        role: None,
-    };
+    let mut o =
+        Options { db: None, recipients: 2_000, single: false, bench: false, story: false, report: None, role: None };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
@@ -186,7 +179,8 @@ async fn record(optin: &Optin106, shop: &ShopHandle, n: u64, every: u64) -> Resu
         people.push((optin.store().keyring().rid(phone), phone, i));
     }
     people.sort_unstable();
-    let mut done = shop.record_all(futures_util::stream::iter(people.into_iter().map(|(_, p, i)| consent(p, given, i))));
+    let mut done =
+        shop.record_all(futures_util::stream::iter(people.into_iter().map(|(_, p, i)| consent(p, given, i))));
     let mut recorded = 0;
     while let Some((_, outcome)) = done.next().await {
         outcome?;
@@ -237,14 +231,17 @@ async fn demo(o: &Options, clock: Arc<dyn Clock>) -> Result<()> {
     let yunpian = Gateway::new(yunpian_account());
     // The platform is not well today: it throttles, loses an answer, and at last runs out of balance.
     let refuse = |code: &str| Step::Refuse(code.into());
-    aliyun.script(Script::new().then(Step::Accept).then(Step::Throttle).then(Step::Reset).then(refuse("isv.AMOUNT_NOT_ENOUGH")));
+    aliyun.script(
+        Script::new().then(Step::Accept).then(Step::Throttle).then(Step::Reset).then(refuse("isv.AMOUNT_NOT_ENOUGH")),
+    );
     let optin = open(&db, &clock).await?;
     let (a, y) = (serve_here(&aliyun, &clock).await?, serve_here(&yunpian, &clock).await?);
     let shop = register(&optin, &a, Some(&y), &clock).await?;
 
     let recorded = record(&optin, &shop, o.recipients, 10).await?;
     for i in (0..o.recipients).step_by(97) {
-        shop.reply(number(i).parse()?, "退订", None, Envelope { event_id: format!("mo-{i}"), ..Envelope::default() }).await?;
+        shop.reply(number(i).parse()?, "退订", None, Envelope { event_id: format!("mo-{i}"), ..Envelope::default() })
+            .await?;
     }
     writeln!(out, "已记录同意 {recorded} 条，其中 {} 人已回复退订。\n", o.recipients.div_ceil(97))?;
     let csv = db.with_extension("csv");
@@ -268,8 +265,13 @@ async fn demo(o: &Options, clock: Arc<dyn Clock>) -> Result<()> {
     bar.finish_and_clear();
     report.check()?;
     writeln!(out, "{report}")?;
-    writeln!(out, "平台实收：aliyun {}，yunpian {}；同一人重复：{} 人。\n",
-        aliyun.totals().messages, yunpian.totals().messages, twice(&aliyun, &yunpian))?;
+    writeln!(
+        out,
+        "平台实收：aliyun {}，yunpian {}；同一人重复：{} 人。\n",
+        aliyun.totals().messages,
+        yunpian.totals().messages,
+        twice(&aliyun, &yunpian)
+    )?;
     if let Some(path) = &o.report {
         let mut writer = ReportWriter::new(std::fs::File::create(path)?, NumberStyle::Masked)?;
         let mut rows = Box::pin(campaign.report_rows());
@@ -337,7 +339,12 @@ async fn story() -> Result<()> {
     let mut out = std::io::stdout();
     writeln!(out, "一位消费者，在 60 家店（20 个主体）都同意过，两周内被计划群发 85 次：")?;
     writeln!(out, "  不用 optin106：收到 85 条，其中 43 条在最后四天；回复 T 无效。")?;
-    writeln!(out, "  使用 optin106：收到 {} 条；第 {} 次后回复 T，该主体的三家店全部停发。", mock.sent().len(), replied.unwrap_or(0))?;
+    writeln!(
+        out,
+        "  使用 optin106：收到 {} 条；第 {} 次后回复 T，该主体的三家店全部停发。",
+        mock.sent().len(),
+        replied.unwrap_or(0)
+    )?;
     for (code, n) in refusals {
         writeln!(out, "    {n:>3} 次未发：{code}")?;
     }
@@ -387,7 +394,8 @@ async fn bench(o: &Options, clock: Arc<dyn Clock>) -> Result<()> {
     let n = o.recipients.to_string();
     if !db.exists() {
         let path = db.to_str().ok_or("the path is no text")?;
-        let done = std::process::Command::new(&me).args(["--role", "setup", "--db", path, "--recipients", &n]).status()?;
+        let done =
+            std::process::Command::new(&me).args(["--role", "setup", "--db", path, "--recipients", &n]).status()?;
         if !done.success() {
             return Err("setup failed".into());
         }

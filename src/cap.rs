@@ -82,11 +82,7 @@ impl Cap {
     /// differ, and a doubt about a send speaks for the person. Reads no further than the cap.
     pub fn exceeded(&self, sends: impl Iterator<Item = i64>, now: i64) -> bool {
         let max = usize::from(self.max);
-        sends
-            .filter(|&sent| self.counts(sent, now))
-            .take(max)
-            .count()
-            == max
+        sends.filter(|&sent| self.counts(sent, now)).take(max).count() == max
     }
 
     /// The first moment at or after `now` at which one more message would not break the cap: `now` itself if it would
@@ -95,9 +91,7 @@ impl Cap {
     /// Supposes no further sends. Milliseconds since the Unix epoch, in any order.
     pub fn admits_at(&self, sends: &[i64], now: i64) -> i64 {
         let counted = sends.iter().filter(|&&sent| self.counts(sent, now));
-        let mut ends: Vec<i64> = counted
-            .map(|sent| sent.saturating_add(self.span_ms()))
-            .collect();
+        let mut ends: Vec<i64> = counted.map(|sent| sent.saturating_add(self.span_ms())).collect();
         let over = ends.len().checked_sub(usize::from(self.max));
         over.map_or(now, |nth| *ends.select_nth_unstable(nth).1)
     }
@@ -118,10 +112,7 @@ impl FromStr for Cap {
 
     fn from_str(s: &str) -> Result<Self, CapError> {
         let (max, days) = s.split_once('/').ok_or(CapError::Separator)?;
-        Self::new(
-            whole(max).ok_or(CapError::Max)?,
-            whole(days).ok_or(CapError::Days)?,
-        )
+        Self::new(whole(max).ok_or(CapError::Max)?, whole(days).ok_or(CapError::Days)?)
     }
 }
 
@@ -141,10 +132,7 @@ impl TryFrom<(u16, u16)> for Cap {
 
 /// Digits only: the standard parser would take a sign.
 fn whole(text: &str) -> Option<u16> {
-    text.bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -156,10 +144,7 @@ mod tests {
     const DAY: i64 = DAY_MS;
 
     fn naive_count(cap: Cap, sends: &[i64], t: i64) -> usize {
-        sends
-            .iter()
-            .filter(|&&s| t - s < i64::from(cap.days) * 24 * 3_600_000)
-            .count()
+        sends.iter().filter(|&&s| t - s < i64::from(cap.days) * 24 * 3_600_000).count()
     }
 
     prop_compose! {
@@ -204,10 +189,7 @@ mod tests {
         let daily = Cap::new(1, 1).unwrap();
         assert!(daily.exceeded([0].into_iter(), DAY - 1));
         assert!(!daily.exceeded([0].into_iter(), DAY));
-        assert!(
-            daily.exceeded([DAY].into_iter(), 0),
-            "a send from the future counts"
-        );
+        assert!(daily.exceeded([DAY].into_iter(), 0), "a send from the future counts");
     }
 
     #[test]

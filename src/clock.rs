@@ -32,7 +32,13 @@ impl Timestamp {
 
     /// Builds from milliseconds since the epoch, clamped to the years 1970 to 9999.
     pub const fn from_millis(ms: i64) -> Self {
-        Self(if ms < 0 { 0 } else if ms > MAX_MS { MAX_MS } else { ms })
+        Self(if ms < 0 {
+            0
+        } else if ms > MAX_MS {
+            MAX_MS
+        } else {
+            ms
+        })
     }
 
     /// Milliseconds since the epoch.

@@ -127,7 +127,9 @@ impl Method {
 
 /// The method is not consent: a purchase, a pre-ticked box, terms alone, silence, a bought list, or anything unknown.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("not consent (not_consent); ask the person: unticked_checkbox, double_opt_in, reply, signed_paper, recorded_call")]
+#[error(
+    "not consent (not_consent); ask the person: unticked_checkbox, double_opt_in, reply, signed_paper, recorded_call"
+)]
 pub struct NotConsent;
 
 impl FromStr for Method {

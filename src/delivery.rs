@@ -99,11 +99,7 @@ pub fn classify(code: &str, route: Option<&str>) -> Found {
     }
     if !rows.is_empty() {
         let all: Vec<&Row> = rows.iter().collect();
-        return if bare && route != 0 {
-            foreign(&all)
-        } else {
-            settle(&all)
-        };
+        return if bare && route != 0 { foreign(&all) } else { settle(&all) };
     }
     table.pattern(&code).map_or(UNLISTED, Row::found)
 }
@@ -121,23 +117,14 @@ const UNLISTED: Found = Found {
     counts_as_soft_failure: false,
 };
 
-const AMBIGUOUS: Found = Found {
-    meaning: "means different things on different routes",
-    ..UNLISTED
-};
+const AMBIGUOUS: Found = Found { meaning: "means different things on different routes", ..UNLISTED };
 
 /// Rows that agree speak; else a block speaks; else nobody does.
 fn settle(rows: &[&Row]) -> Found {
     let agreed = rows.windows(2).all(|pair| pair[0].class == pair[1].class);
     // Of rows that agree the most cautious speaks: the one after which the number may rest.
-    let cautious = rows
-        .iter()
-        .find(|row| row.counts)
-        .or(rows.first())
-        .filter(|_| agreed);
-    block(rows)
-        .or(cautious.copied())
-        .map_or(AMBIGUOUS, Row::found)
+    let cautious = rows.iter().find(|row| row.counts).or(rows.first()).filter(|_| agreed);
+    block(rows).or(cautious.copied()).map_or(AMBIGUOUS, Row::found)
 }
 
 /// A bare number of other routes than the one it came over.
@@ -153,13 +140,7 @@ fn block<'a>(rows: &[&'a Row]) -> Option<&'a Row> {
 
 /// Trimmed, compatibility forms folded, upper case, at most `limit` characters.
 fn fold(text: &str, limit: usize) -> String {
-    let folded: String = text
-        .trim()
-        .chars()
-        .take(limit)
-        .nfkc()
-        .flat_map(char::to_uppercase)
-        .collect();
+    let folded: String = text.trim().chars().take(limit).nfkc().flat_map(char::to_uppercase).collect();
     folded.trim().to_owned()
 }
 
@@ -186,9 +167,7 @@ const ROUTE_WORDS: &[(u32, &[&str])] = &[
 const ALL_CARRIERS: u32 = MOBILE | UNICOM | TELECOM;
 
 fn routes(folded: &str) -> u32 {
-    let named = ROUTE_WORDS
-        .iter()
-        .filter(|(_, words)| words.iter().any(|word| folded.contains(word)));
+    let named = ROUTE_WORDS.iter().filter(|(_, words)| words.iter().any(|word| folded.contains(word)));
     named.fold(0, |all, (bit, _)| all | bit)
 }
 
@@ -220,11 +199,7 @@ impl Row {
         let action = record.get(4)?;
         Some(Self {
             code: record.get(0)?,
-            routes: if route.starts_with("ALL CARRIERS") {
-                ALL_CARRIERS | routes(&route)
-            } else {
-                routes(&route)
-            },
+            routes: if route.starts_with("ALL CARRIERS") { ALL_CARRIERS | routes(&route) } else { routes(&route) },
             meaning: record.get(2)?,
             class: match record.get(3)? {
                 "blocked_by_carrier" => Class::BlockedByCarrier,
@@ -255,47 +230,30 @@ struct Table {
 
 impl Table {
     fn read(records: &'static [StringRecord]) -> Self {
-        let mut table = Self {
-            exact: HashMap::new(),
-            patterns: Vec::new(),
-        };
+        let mut table = Self { exact: HashMap::new(), patterns: Vec::new() };
         for record in records {
             let row = Row::read(record).expect(SOUND);
             match Pattern::read(row.code) {
                 // A remark in brackets describes what a sender sees; it is no code.
                 _ if row.code.starts_with('(') => {}
                 Some(pattern) => table.patterns.push((pattern, row)),
-                None => table
-                    .exact
-                    .entry(fold(row.code, CODE_CHARS))
-                    .or_default()
-                    .push(row),
+                None => table.exact.entry(fold(row.code, CODE_CHARS)).or_default().push(row),
             }
         }
-        table
-            .patterns
-            .sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.literal.len()));
+        table.patterns.sort_by_key(|(pattern, _)| std::cmp::Reverse(pattern.literal.len()));
         table
     }
 
     /// Finds a bare number under the longer spellings of its carrier.
     fn spelled_out(&self, number: &str, route: u32) -> Option<&Row> {
-        let spellings: &[(u32, &str)] = &[
-            (TELECOM, "SMGP"),
-            (TELECOM, "UNDELIV_"),
-            (TELECOM, "EXPIRED_"),
-            (UNICOM, "SGIP:"),
-        ];
+        let spellings: &[(u32, &str)] =
+            &[(TELECOM, "SMGP"), (TELECOM, "UNDELIV_"), (TELECOM, "EXPIRED_"), (UNICOM, "SGIP:")];
         let mine = spellings.iter().filter(|(carrier, _)| carrier & route != 0);
-        mine.filter_map(|(_, prefix)| self.exact.get(&format!("{prefix}{number}"))?.first())
-            .next()
+        mine.filter_map(|(_, prefix)| self.exact.get(&format!("{prefix}{number}"))?.first()).next()
     }
 
     fn pattern(&self, code: &str) -> Option<&Row> {
-        self.patterns
-            .iter()
-            .find(|(pattern, _)| pattern.matches(code))
-            .map(|(_, row)| row)
+        self.patterns.iter().find(|(pattern, _)| pattern.matches(code)).map(|(_, row)| row)
     }
 }
 
@@ -309,30 +267,19 @@ impl Pattern {
     fn read(text: &str) -> Option<Self> {
         let literal = text.strip_suffix('*')?;
         let inner = literal.strip_prefix('*');
-        Some(Self {
-            literal: inner.unwrap_or(literal).to_owned(),
-            anywhere: inner.is_some(),
-        })
+        Some(Self { literal: inner.unwrap_or(literal).to_owned(), anywhere: inner.is_some() })
     }
 
     fn matches(&self, code: &str) -> bool {
-        if self.anywhere {
-            code.contains(&self.literal)
-        } else {
-            code.starts_with(&self.literal)
-        }
+        if self.anywhere { code.contains(&self.literal) } else { code.starts_with(&self.literal) }
     }
 }
 
-const SOUND: &str =
-    "the embedded table of delivery codes is complete, as the tests of this module show";
+const SOUND: &str = "the embedded table of delivery codes is complete, as the tests of this module show";
 
 static RECORDS: LazyLock<Vec<StringRecord>> = LazyLock::new(|| {
     let text = include_str!("../data/delivery_codes.csv");
-    csv::Reader::from_reader(text.as_bytes())
-        .records()
-        .map(|record| record.expect(SOUND))
-        .collect()
+    csv::Reader::from_reader(text.as_bytes()).records().map(|record| record.expect(SOUND)).collect()
 });
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::read(&RECORDS));
 
@@ -349,19 +296,13 @@ mod tests {
     }
 
     fn all_rows() -> impl Iterator<Item = (Row, &'static str)> {
-        RECORDS
-            .iter()
-            .map(|record| (Row::read(record).unwrap(), record.get(1).unwrap()))
+        RECORDS.iter().map(|record| (Row::read(record).unwrap(), record.get(1).unwrap()))
     }
 
     #[test]
     fn every_row_is_found_by_its_code_and_route() {
         for (row, route) in all_rows().filter(|(row, _)| !row.code.contains(['*', '('])) {
-            for spelled in [
-                row.code.to_owned(),
-                row.code.to_lowercase(),
-                format!("\u{3000}{} ", row.code),
-            ] {
+            for spelled in [row.code.to_owned(), row.code.to_lowercase(), format!("\u{3000}{} ", row.code)] {
                 let found = classify(&spelled, Some(route));
                 assert_eq!(found, row.found(), "{} on {route}", row.code);
             }
@@ -372,21 +313,14 @@ mod tests {
     fn every_pattern_catches_an_unlisted_code() {
         for (row, route) in all_rows().filter(|(row, _)| row.code.contains('*')) {
             let unlisted = row.code.replace('*', "ZZ9");
-            assert_eq!(
-                classify(&unlisted, Some(route)),
-                row.found(),
-                "{}",
-                row.code
-            );
+            assert_eq!(classify(&unlisted, Some(route)), row.found(), "{}", row.code);
             assert_eq!(classify(&unlisted, None), row.found(), "{}", row.code);
         }
     }
 
     #[test]
     fn a_remark_in_brackets_is_no_code() {
-        let remarks: Vec<_> = all_rows()
-            .filter(|(row, _)| row.code.starts_with('('))
-            .collect();
+        let remarks: Vec<_> = all_rows().filter(|(row, _)| row.code.starts_with('(')).collect();
         assert_eq!(remarks.len(), 4);
         for (row, route) in remarks {
             assert_eq!(classify(row.code, Some(route)), UNLISTED);
@@ -398,56 +332,27 @@ mod tests {
         let mut seen = HashSet::new();
         assert_eq!(RECORDS.len(), 265);
         for (row, route) in all_rows() {
-            assert!(
-                seen.insert((fold(row.code, CODE_CHARS), route)),
-                "{} on {route} twice",
-                row.code
-            );
-            assert!(
-                !row.meaning.is_empty() && !row.action.is_empty(),
-                "{}",
-                row.code
-            );
+            assert!(seen.insert((fold(row.code, CODE_CHARS), route)), "{} on {route} twice", row.code);
+            assert!(!row.meaning.is_empty() && !row.action.is_empty(), "{}", row.code);
             let on_paper_stop = row.action.contains("suppress");
             assert!(!on_paper_stop || row.class.is_stop(), "{}", row.code);
-            assert!(
-                !row.counts || matches!(row.class, Class::SoftFailure | Class::Unknown),
-                "{}",
-                row.code
-            );
+            assert!(!row.counts || matches!(row.class, Class::SoftFailure | Class::Unknown), "{}", row.code);
             let star = row.code.trim_start_matches('*').trim_end_matches('*');
-            assert!(
-                !star.contains('*') && row.code.is_ascii() | row.code.starts_with('('),
-                "{}",
-                row.code
-            );
+            assert!(!star.contains('*') && row.code.is_ascii() | row.code.starts_with('('), "{}", row.code);
         }
         // A code on several routes must be told apart by them.
         for rows in TABLE.exact.values().filter(|rows| rows.len() > 1) {
-            let disjoint = rows
-                .iter()
-                .enumerate()
-                .all(|(n, a)| rows[..n].iter().all(|b| a.routes & b.routes == 0));
-            assert!(
-                disjoint && rows.iter().all(|row| row.routes != 0),
-                "{rows:?}"
-            );
+            let disjoint = rows.iter().enumerate().all(|(n, a)| rows[..n].iter().all(|b| a.routes & b.routes == 0));
+            assert!(disjoint && rows.iter().all(|row| row.routes != 0), "{rows:?}");
         }
     }
 
     #[test]
     fn a_row_that_names_black_is_always_a_stop() {
-        assert!(
-            all_rows()
-                .filter(|(row, _)| row.code.contains("BLACK"))
-                .all(|(row, _)| row.class.is_stop())
-        );
+        assert!(all_rows().filter(|(row, _)| row.code.contains("BLACK")).all(|(row, _)| row.class.is_stop()));
         assert_eq!(class("DB:BLACKX", Some("cmcc")), Class::BlockedByCarrier);
         assert_eq!(class("mi:superblack", None), Class::BlockedByCarrier);
-        assert_eq!(
-            class("BWLIST _006", Some("aliyun")),
-            Class::BlockedByCarrier
-        );
+        assert_eq!(class("BWLIST _006", Some("aliyun")), Class::BlockedByCarrier);
     }
 
     #[test]
@@ -467,12 +372,7 @@ mod tests {
 
     #[test]
     fn a_doubt_about_a_stop_means_stop() {
-        for route in [
-            None,
-            Some("somebody"),
-            Some("China Mobile"),
-            Some("qiniu unicom"),
-        ] {
+        for route in [None, Some("somebody"), Some("China Mobile"), Some("qiniu unicom")] {
             assert_eq!(class("10", route), Class::BlockedByRecipient, "{route:?}");
         }
         for code in ["601", "702"] {
@@ -496,12 +396,7 @@ mod tests {
             (["unicom", "CUCC", "联通", "ＳＧＩＰ"], UNICOM),
             (["telecom", "ctcc", " 中国电信 ", "smgp30"], TELECOM),
         ] {
-            assert!(
-                names
-                    .iter()
-                    .all(|name| routes(&fold(name, ROUTE_CHARS)) == bit),
-                "{names:?}"
-            );
+            assert!(names.iter().all(|name| routes(&fold(name, ROUTE_CHARS)) == bit), "{names:?}");
         }
         assert_eq!(routes(&fold("nobody", ROUTE_CHARS)), 0);
     }
@@ -510,9 +405,7 @@ mod tests {
     fn codes_are_folded_and_unlisted_ones_are_unknown() {
         assert_eq!(class(" ｄｅｌｉｖｒｄ ", None), Class::Delivered);
         assert_eq!(class("MK：0000", Some("移动")), Class::Dead);
-        for code in [
-            "", " ", "*", "MI", "QQ:1", "DELIVR", "DELIVRD2", "999999", "\u{0}",
-        ] {
+        for code in ["", " ", "*", "MI", "QQ:1", "DELIVR", "DELIVRD2", "999999", "\u{0}"] {
             assert_eq!(classify(code, None), UNLISTED, "{code:?}");
         }
         assert_eq!(class(&"9".repeat(1 << 20), None), Class::Unknown);
@@ -521,18 +414,8 @@ mod tests {
     #[test]
     fn only_conditions_of_the_handset_or_number_count_as_soft() {
         let soft = |code| classify(code, None).counts_as_soft_failure;
-        assert!(
-            ["UNDELIV", "EXPIRED", "REJECTD", "MK:0024", "MI:9999"]
-                .into_iter()
-                .all(soft)
-        );
-        assert!(
-            ![
-                "DELIVRD", "MX:0003", "CR:0203", "NP:1243", "IB:0008", "MBBLACK", "908"
-            ]
-            .into_iter()
-            .any(soft)
-        );
+        assert!(["UNDELIV", "EXPIRED", "REJECTD", "MK:0024", "MI:9999"].into_iter().all(soft));
+        assert!(!["DELIVRD", "MX:0003", "CR:0203", "NP:1243", "IB:0008", "MBBLACK", "908"].into_iter().any(soft));
     }
 
     proptest! {

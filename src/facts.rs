@@ -158,9 +158,12 @@ pub(crate) const KEEP_DAYS: u16 = 366;
 /// At most so many sends are kept per person; far beyond what any cap admits (imports may be odd).
 const MAX_SENDS: usize = 4096;
 
+/// Hands the consents of a shop to a change of them.
+pub type Grants<'a> = dyn FnMut(ShopKey, &mut dyn FnMut(&mut Vec<Grant>)) + 'a;
+
 impl Person {
     /// Folds one event. `grants` gives the consents of a shop, to be changed in place.
-    pub fn apply(&mut self, event: &Event, grants: &mut dyn FnMut(ShopKey, &mut dyn FnMut(&mut Vec<Grant>))) {
+    pub fn apply(&mut self, event: &Event, grants: &mut Grants<'_>) {
         match event {
             Event::Ask { shop, at } => match self.asked.iter_mut().find(|(s, _)| s == shop) {
                 Some((_, last)) => *last = (*last).max(at.millis()),

@@ -168,9 +168,7 @@ impl<'a> View<'a> {
                 (self.case.sensitive && self.grant.is_some_and(|g| !g.sensitive), Code::SensitiveNotConsented)
             }
             Rule::Expired => (self.grant.is_some_and(|g| self.consent_end(g) <= self.now), Code::Expired),
-            Rule::Minor => {
-                (self.case.personalised && self.facts.person.minor_until > self.now.millis(), Code::Minor)
-            }
+            Rule::Minor => (self.case.personalised && self.facts.person.minor_until > self.now.millis(), Code::Minor),
             Rule::Suspended => (self.suspended(), Code::Suspended),
             Rule::PromiseExceeded => (self.promise_exceeded(), Code::PromiseExceeded),
             Rule::CapExceeded => (self.case.policy.caps.iter().any(|c| self.owner_exceeds(*c)), Code::CapExceeded),
@@ -210,9 +208,7 @@ impl<'a> View<'a> {
     fn suspended(&self) -> bool {
         let p = self.facts.person;
         let (failures, days) = self.case.policy.soft_failures;
-        let rests = p.soft >= failures
-            && failures > 0
-            && self.now < Timestamp::from_millis(p.soft_at).plus_days(days);
+        let rests = p.soft >= failures && failures > 0 && self.now < Timestamp::from_millis(p.soft_at).plus_days(days);
         let dead = p.dead_at > 0 && self.grant.is_none_or(|g| g.given_at.millis() <= p.dead_at);
         rests || dead
     }

@@ -188,7 +188,8 @@ impl Keyring {
     /// # Errors
     /// [`KeyError::Malformed`] naming the part.
     pub fn from_text(text: &str) -> Result<Self, KeyError> {
-        let file: File = serde_json::from_str(text).map_err(|_| KeyError::Malformed { what: "it is not the JSON of one" })?;
+        let file: File =
+            serde_json::from_str(text).map_err(|_| KeyError::Malformed { what: "it is not the JSON of one" })?;
         let raw = Raw {
             index: Secret::new(file.index),
             seal: file.seal.into_iter().map(|(k, v)| (k, Secret::new(v))).collect(),

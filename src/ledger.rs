@@ -1,7 +1,7 @@
 //! From a planned row to a platform call and back: begin, submit, settle.
 //!
 //! The only place that turns a begun row with its clearance into a [`Ticket`](crate::ticket::Ticket). No consent, no
-//! row, no send: [`Batch`] is filled from what the store recorded as begun, and from nothing else.
+//! row, no send: a batch is filled from what the store recorded as begun, and from nothing else.
 
 use crate::clock::{Clock, Timestamp};
 use crate::facts::{Facts, OwnerKey, ShopKey};

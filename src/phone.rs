@@ -184,12 +184,7 @@ impl FromStr for Phone {
 
 impl fmt::Debug for Phone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Phone({}****{:04})",
-            self.0 / 100_000_000,
-            self.0 % 10_000
-        )
+        write!(f, "Phone({}****{:04})", self.0 / 100_000_000, self.0 % 10_000)
     }
 }
 
@@ -210,11 +205,7 @@ struct Block {
     assigned: bool,
 }
 
-const UNLISTED: Block = Block {
-    kind: BlockKind::Mobile,
-    carrier: None,
-    assigned: false,
-};
+const UNLISTED: Block = Block { kind: BlockKind::Mobile, carrier: None, assigned: false };
 const TABLE: &str = include_str!("../data/prefixes.csv");
 
 /// One block for each value of the four digits 1000 to 1999; the longest listed prefix wins. Rows of five digits only
@@ -222,12 +213,7 @@ const TABLE: &str = include_str!("../data/prefixes.csv");
 static BLOCKS: LazyLock<[Block; 1000]> = LazyLock::new(|| {
     let mut blocks = [UNLISTED; 1000];
     for digits in [3, 4] {
-        for (prefix, block) in TABLE
-            .lines()
-            .skip(1)
-            .filter_map(row)
-            .filter(|(prefix, _)| prefix.len() == digits)
-        {
+        for (prefix, block) in TABLE.lines().skip(1).filter_map(row).filter(|(prefix, _)| prefix.len() == digits) {
             let Ok(number) = prefix.parse::<usize>() else {
                 continue;
             };
@@ -260,25 +246,13 @@ fn row(line: &str) -> Option<(&str, Block)> {
         ("China Telecom", Carrier::Telecom),
         ("China Unicom", Carrier::Unicom),
     ];
-    let carrier = carrier
-        .iter()
-        .find(|(name, _)| owner.starts_with(name))
-        .map(|&(_, carrier)| carrier);
-    Some((
-        prefix,
-        Block {
-            kind,
-            carrier,
-            assigned: !owner.contains("unassigned"),
-        },
-    ))
+    let carrier = carrier.iter().find(|(name, _)| owner.starts_with(name)).map(|&(_, carrier)| carrier);
+    Some((prefix, Block { kind, carrier, assigned: !owner.contains("unassigned") }))
 }
 
 fn block(number: u64) -> Block {
     let four = usize::try_from(number / 10_000_000).unwrap_or(0);
-    four.checked_sub(1000)
-        .and_then(|at| BLOCKS.get(at).copied())
-        .unwrap_or(UNLISTED)
+    four.checked_sub(1000).and_then(|at| BLOCKS.get(at).copied()).unwrap_or(UNLISTED)
 }
 
 /// Decides over eleven digits.
@@ -300,18 +274,7 @@ const LONGEST: usize = 64;
 /// The most digits of an extension; a longer tail is a second number.
 const LONGEST_EXTENSION: usize = 8;
 /// Words before a number.
-const LABELS: [&str; 10] = [
-    "tel",
-    "sms",
-    "smsto",
-    "callto",
-    "phone",
-    "mobile",
-    "手机",
-    "手机号",
-    "手机号码",
-    "电话",
-];
+const LABELS: [&str; 10] = ["tel", "sms", "smsto", "callto", "phone", "mobile", "手机", "手机号", "手机号码", "电话"];
 /// Words and signs between a number and its extension, longest first.
 const EXTENSION_MARKS: [&str; 21] = [
     "extension",
@@ -344,10 +307,7 @@ fn plain_digits(bytes: &[u8]) -> Option<u64> {
         14 => bytes.strip_prefix(b"+86")?,
         _ => return None,
     };
-    digits.iter().try_fold(0u64, |sum, byte| {
-        byte.is_ascii_digit()
-            .then(|| sum * 10 + u64::from(byte - b'0'))
-    })
+    digits.iter().try_fold(0u64, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u64::from(byte - b'0')))
 }
 
 /// The digits of a spelling in order, with what stood around them.
@@ -363,13 +323,7 @@ struct Digits {
 }
 
 impl Digits {
-    const EMPTY: Self = Self {
-        values: [0; LONGEST],
-        len: 0,
-        plus: false,
-        breaks: 0,
-        stop: None,
-    };
+    const EMPTY: Self = Self { values: [0; LONGEST], len: 0, plus: false, breaks: 0, stop: None };
 
     fn push(&mut self, value: u8, separator: Separator) {
         if separator != Separator::None && self.len > 0 {
@@ -459,42 +413,25 @@ fn tail(digits: &Digits, rest: &str, at: usize) -> PhoneError {
     match (digits.number(), extension(rest)) {
         (Ok(_), Some(1..=LONGEST_EXTENSION)) => PhoneError::PrivacyNumber,
         (Ok(_), Some(_)) => PhoneError::Length,
-        (
-            Err(error @ (PhoneError::Iot | PhoneError::NotMainlandMobile | PhoneError::Satellite)),
-            Some(_),
-        ) => error,
+        (Err(error @ (PhoneError::Iot | PhoneError::NotMainlandMobile | PhoneError::Satellite)), Some(_)) => error,
         _ => PhoneError::NotDigits { at },
     }
 }
 
 /// The digits of the extension that `rest` is: marks, then digits, then separators.
 fn extension(rest: &str) -> Option<usize> {
-    let lower: String = rest
-        .chars()
-        .filter(|&c| !is_invisible(c))
-        .map(ascii_lower)
-        .collect();
+    let lower: String = rest.chars().filter(|&c| !is_invisible(c)).map(ascii_lower).collect();
     let mut rest = lower.as_str();
     loop {
         let shorter = rest.trim_start_matches(is_separator);
-        match EXTENSION_MARKS
-            .iter()
-            .find_map(|mark| shorter.strip_prefix(mark))
-        {
+        match EXTENSION_MARKS.iter().find_map(|mark| shorter.strip_prefix(mark)) {
             Some(after) => rest = after,
             None => break rest = shorter,
         }
     }
-    let digits = rest
-        .chars()
-        .take_while(|&c| decimal_digit(c).is_some())
-        .count();
+    let digits = rest.chars().take_while(|&c| decimal_digit(c).is_some()).count();
     let after = rest.trim_start_matches(|c| decimal_digit(c).is_some());
-    (digits > 0
-        && after
-            .chars()
-            .all(|c| is_separator(c) || matches!(c, '#' | '号' | '號')))
-    .then_some(digits)
+    (digits > 0 && after.chars().all(|c| is_separator(c) || matches!(c, '#' | '号' | '號'))).then_some(digits)
 }
 
 /// Characters of the label at the start of `rest`, its colon included; `None` when there is none.
@@ -511,9 +448,7 @@ fn resolve(values: &[u8], plus: bool) -> Result<Phone, PhoneError> {
         return subscriber(rest);
     }
     if plus {
-        return values
-            .strip_prefix(&[8, 6])
-            .map_or(Err(PhoneError::NotMainlandMobile), subscriber);
+        return values.strip_prefix(&[8, 6]).map_or(Err(PhoneError::NotMainlandMobile), subscriber);
     }
     match values {
         [8, 6, rest @ ..] if values.len() != 11 => subscriber(rest),
@@ -533,17 +468,13 @@ fn subscriber(values: &[u8]) -> Result<Phone, PhoneError> {
 }
 
 fn join(values: &[u8]) -> u64 {
-    values
-        .iter()
-        .fold(0, |sum, &value| sum * 10 + u64::from(value))
+    values.iter().fold(0, |sum, &value| sum * 10 + u64::from(value))
 }
 
 /// Lower case of ASCII and of its full-width forms.
 fn ascii_lower(c: char) -> char {
     match c {
-        '\u{FF01}'..='\u{FF5E}' => {
-            char::from_u32(u32::from(c) - 0xFEE0).map_or(c, |c| c.to_ascii_lowercase())
-        }
+        '\u{FF01}'..='\u{FF5E}' => char::from_u32(u32::from(c) - 0xFEE0).map_or(c, |c| c.to_ascii_lowercase()),
         _ => c.to_ascii_lowercase(),
     }
 }
@@ -780,38 +711,13 @@ mod tests {
     fn the_prefix_decides_kind_and_hint() {
         for (number, kind, carrier, unknown) in [
             (13800138000, PhoneKind::Mobile, Some(Carrier::Mobile), false),
-            (
-                13301234567,
-                PhoneKind::Mobile,
-                Some(Carrier::Telecom),
-                false,
-            ),
+            (13301234567, PhoneKind::Mobile, Some(Carrier::Telecom), false),
             (18612345678, PhoneKind::Mobile, Some(Carrier::Unicom), false),
-            (
-                19212345678,
-                PhoneKind::Mobile,
-                Some(Carrier::Broadnet),
-                false,
-            ),
+            (19212345678, PhoneKind::Mobile, Some(Carrier::Broadnet), false),
             (17212345678, PhoneKind::Mobile, Some(Carrier::Mobile), false),
-            (
-                16212345678,
-                PhoneKind::Virtual,
-                Some(Carrier::Telecom),
-                false,
-            ),
-            (
-                17051234567,
-                PhoneKind::Virtual,
-                Some(Carrier::Mobile),
-                false,
-            ),
-            (
-                17112345678,
-                PhoneKind::Virtual,
-                Some(Carrier::Unicom),
-                false,
-            ),
+            (16212345678, PhoneKind::Virtual, Some(Carrier::Telecom), false),
+            (17051234567, PhoneKind::Virtual, Some(Carrier::Mobile), false),
+            (17112345678, PhoneKind::Virtual, Some(Carrier::Unicom), false),
             (15412345678, PhoneKind::Mobile, None, true),
             (19412345678, PhoneKind::Mobile, None, true),
         ] {
@@ -831,10 +737,7 @@ mod tests {
             assert!(prefix.len() >= 3 && prefix.parse::<u64>().is_ok(), "{line}");
             let number = format!("{prefix:0<11}").parse().unwrap();
             assert_eq!(block(number).kind, listed.kind, "{line}");
-            assert!(
-                prefix.len() < 5 || listed.kind == BlockKind::Satellite,
-                "{line}"
-            );
+            assert!(prefix.len() < 5 || listed.kind == BlockKind::Satellite, "{line}");
         }
     }
 
@@ -843,17 +746,11 @@ mod tests {
         let phone = Phone::parse("138 0013 8000").unwrap();
         let mut out = String::new();
         phone.write_national(&mut out).unwrap();
-        assert_eq!(
-            (phone.e164().as_str(), phone.national()),
-            ("+8613800138000", out)
-        );
+        assert_eq!((phone.e164().as_str(), phone.national()), ("+8613800138000", out));
         assert_eq!(Phone::from_u64(phone.to_u64()), Ok(phone));
         assert_eq!(Phone::from_u64(1380013800), Err(PhoneError::Length));
         assert_eq!(Phone::from_u64(u64::MAX), Err(PhoneError::Length));
         assert_eq!(format!("{phone:?}"), "Phone(138****8000)");
-        assert_eq!(
-            format!("{:?}", Phone::parse("13800130007").unwrap()),
-            "Phone(138****0007)"
-        );
+        assert_eq!(format!("{:?}", Phone::parse("13800130007").unwrap()), "Phone(138****0007)");
     }
 }

@@ -69,11 +69,7 @@ impl Window {
     pub fn new(start: &str, end: &str) -> Result<Self, WindowError> {
         let start = minute_of_day(start).ok_or(WindowError::Start)?;
         let end = minute_of_day(end).ok_or(WindowError::End)?;
-        if start < end {
-            Ok(Self { start, end })
-        } else {
-            Err(WindowError::Empty)
-        }
+        if start < end { Ok(Self { start, end }) } else { Err(WindowError::Empty) }
     }
 
     /// First minute of the day inside, 0 to 1439.
@@ -109,8 +105,7 @@ impl Window {
     ///
     /// A window of the whole day closes at midnight and opens again in the same moment.
     pub fn close_after(&self, t_ms: i64) -> Option<i64> {
-        self.contains(t_ms)
-            .then(|| t_ms.saturating_add(self.end_ms() - time_of_day(t_ms)))
+        self.contains(t_ms).then(|| t_ms.saturating_add(self.end_ms() - time_of_day(t_ms)))
     }
 
     /// The hours that lie in both; `None` if there are none.
@@ -202,18 +197,13 @@ mod tests {
 
     fn at_minute(at: DateTime, minute: u16) -> DateTime {
         let midnight = at.date().at(0, 0, 0, 0);
-        midnight
-            .checked_add(jiff::Span::new().minutes(i64::from(minute)))
-            .unwrap()
+        midnight.checked_add(jiff::Span::new().minutes(i64::from(minute))).unwrap()
     }
 
     fn naive_next_open(window: Window, t_ms: i64) -> i64 {
         let at = civil(t_ms);
         let tomorrow = at.checked_add(jiff::Span::new().days(1)).unwrap();
-        let opens = [
-            at_minute(at, window.start),
-            at_minute(tomorrow, window.start),
-        ];
+        let opens = [at_minute(at, window.start), at_minute(tomorrow, window.start)];
         if naive_contains(window, t_ms) {
             return t_ms;
         }
@@ -288,33 +278,14 @@ mod tests {
         let window = Window::new("09:00", "20:00").unwrap();
         let at = |text: &str| text.parse::<Timestamp>().unwrap().as_millisecond();
         assert!(!window.contains(at("2026-12-11T20:00:00+08:00")));
-        assert_eq!(
-            window.next_open(at("2026-12-11T20:00:00+08:00")),
-            at("2026-12-12T09:00:00+08:00")
-        );
-        assert_eq!(
-            window.next_open(at("2026-12-11T08:59:59.999+08:00")),
-            at("2026-12-11T09:00:00+08:00")
-        );
-        assert_eq!(
-            window.close_after(at("2026-12-11T19:59:59.999+08:00")),
-            Some(at("2026-12-11T20:00:00+08:00"))
-        );
+        assert_eq!(window.next_open(at("2026-12-11T20:00:00+08:00")), at("2026-12-12T09:00:00+08:00"));
+        assert_eq!(window.next_open(at("2026-12-11T08:59:59.999+08:00")), at("2026-12-11T09:00:00+08:00"));
+        assert_eq!(window.close_after(at("2026-12-11T19:59:59.999+08:00")), Some(at("2026-12-11T20:00:00+08:00")));
     }
 
     #[test]
     fn the_ends_of_time_do_not_overflow() {
-        for window in [
-            Window {
-                start: 0,
-                end: 1440,
-            },
-            Window { start: 0, end: 1 },
-            Window {
-                start: 1439,
-                end: 1440,
-            },
-        ] {
+        for window in [Window { start: 0, end: 1440 }, Window { start: 0, end: 1 }, Window { start: 1439, end: 1440 }] {
             for t in [i64::MIN, i64::MIN + 1, -1, 0, i64::MAX - 1, i64::MAX] {
                 assert!(window.next_open(t) >= t);
                 assert!(window.close_after(t).is_none_or(|close| close >= t));

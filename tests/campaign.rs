@@ -1,4 +1,5 @@
 //! Campaigns end to end over real HTTP against the fake gateways.
+#![allow(clippy::unwrap_used, reason = "a test that fails says so")]
 #![cfg(feature = "testing")]
 
 mod common;

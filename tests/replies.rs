@@ -24,9 +24,7 @@ fn cases(path: &Path) -> Vec<(usize, String, Intent)> {
 }
 
 fn vectors(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/vectors")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name)
 }
 
 /// Prints every miss and the figures; `OPTIN106_HALF` (0 or 1) looks at every second case only.
@@ -34,14 +32,9 @@ fn measure(path: &Path) -> [usize; 4] {
     let cases = cases(path);
     assert!(!cases.is_empty(), "no case in {}", path.display());
     let mut total = [0; 4];
-    let half = std::env::var("OPTIN106_HALF")
-        .ok()
-        .and_then(|half| half.parse::<usize>().ok());
+    let half = std::env::var("OPTIN106_HALF").ok().and_then(|half| half.parse::<usize>().ok());
     let (mut refusals, mut others, mut count) = (0, 0, 0);
-    for (at, text, want) in cases
-        .iter()
-        .filter(|(at, ..)| half.is_none_or(|half| at % 2 == half))
-    {
+    for (at, text, want) in cases.iter().filter(|(at, ..)| half.is_none_or(|half| at % 2 == half)) {
         count += 1;
         refusals += usize::from(matches!(want, Intent::Stop | Intent::Complaint));
         others += usize::from(*want == Intent::Other);
@@ -54,10 +47,7 @@ fn measure(path: &Path) -> [usize; 4] {
             (Intent::Other | Intent::Yes, _) => 3,
         };
         total[kind] += 1;
-        println!(
-            "case {at}: {text:?} is {want:?}, read as {:?} by {}",
-            got.intent, got.rule
-        );
+        println!("case {at}: {text:?} is {want:?}, read as {:?} by {}", got.intent, got.rule);
     }
     let [missed, false_stops, soft, consent] = total;
     println!(
@@ -68,8 +58,7 @@ fn measure(path: &Path) -> [usize; 4] {
 
 #[test]
 fn shared_cases_are_read_as_labelled() {
-    let path =
-        std::env::var_os("OPTIN106_REPLIES").map_or_else(|| vectors("replies.csv"), PathBuf::from);
+    let path = std::env::var_os("OPTIN106_REPLIES").map_or_else(|| vectors("replies.csv"), PathBuf::from);
     assert_eq!(measure(&path), [0; 4]);
 }
 

@@ -1,4 +1,5 @@
 //! Numbers, lengths and composed texts: the vectors, and properties over arbitrary input.
+#![allow(clippy::unwrap_used, reason = "a test that fails says so")]
 
 use optin106::message::{Body, Params, Signature, Template, UNSUBSCRIBE, compose, drift, lint};
 use optin106::phone::Phone;
@@ -32,28 +33,14 @@ fn every_length_vector_holds() {
     let rows = rows(include_str!("vectors/parts.csv"));
     assert!(!rows.is_empty());
     for row in rows {
-        let length = if &row[2] == "cn" {
-            billed_cn(&row[0])
-        } else {
-            billed_carrier(&row[0])
-        };
-        let counted = (
-            length.encoding.code(),
-            length.units.to_string(),
-            length.parts.to_string(),
-        );
-        assert_eq!(
-            counted,
-            (&row[1], row[3].to_owned(), row[4].to_owned()),
-            "{row:?}"
-        );
+        let length = if &row[2] == "cn" { billed_cn(&row[0]) } else { billed_carrier(&row[0]) };
+        let counted = (length.encoding.code(), length.units.to_string(), length.parts.to_string());
+        assert_eq!(counted, (&row[1], row[3].to_owned(), row[4].to_owned()), "{row:?}");
     }
 }
 
 fn person() -> impl Strategy<Value = u64> {
-    (13_000_000_000u64..20_000_000_000).prop_filter("a person's block", |number| {
-        Phone::from_u64(*number).is_ok()
-    })
+    (13_000_000_000u64..20_000_000_000).prop_filter("a person's block", |number| Phone::from_u64(*number).is_ok())
 }
 
 proptest! {
@@ -141,18 +128,9 @@ proptest! {
 #[test]
 fn a_million_ordinary_numbers_are_read_quickly() {
     // A generous bound for a debug build on a busy machine; the bench measures the real pace.
-    let numbers: Vec<String> = (0..1000u64)
-        .map(|n| (13_800_000_000 + n * 7919).to_string())
-        .collect();
+    let numbers: Vec<String> = (0..1000u64).map(|n| (13_800_000_000 + n * 7919).to_string()).collect();
     let start = std::time::Instant::now();
-    let read = (0..1000)
-        .map(|_| {
-            numbers
-                .iter()
-                .filter(|number| Phone::parse(number).is_ok())
-                .count()
-        })
-        .sum::<usize>();
+    let read = (0..1000).map(|_| numbers.iter().filter(|number| Phone::parse(number).is_ok()).count()).sum::<usize>();
     assert_eq!(read, 1_000_000);
     assert!(start.elapsed().as_secs() < 10);
 }

@@ -6,7 +6,7 @@ use crate::clock::Timestamp;
 use crate::consent::Purpose;
 use crate::id::{AccountId, CampaignName, IdError, VariantName};
 use crate::keyring::{Keyring, Place};
-use crate::ledger::{Leg, Ledger};
+use crate::ledger::{Ledger, Leg};
 use crate::message::rendition::{Rendition, TemplateBinding};
 use crate::message::{
     Body, ParamKind, PlatformAdds, Signature, Template, TextError, Warning, compose, drift, lint, lint_template,
@@ -322,7 +322,14 @@ async fn leg(
         let refused = |source| CampaignError::Text { variant: name.clone(), source };
         let (seen, parts) = as_seen(&parsed, text, templates[i].as_ref()).map_err(refused)?;
         let binding = bind(account, &profile, signature.templates(), &seen)?;
-        renditions.push(Arc::new(rendition(&parsed, seen, binding, signature.extension_bound(), parts, settings.price)));
+        renditions.push(Arc::new(rendition(
+            &parsed,
+            seen,
+            binding,
+            signature.extension_bound(),
+            parts,
+            settings.price,
+        )));
     }
     let most = if personal { profile.personal_max } else { profile.same_text_max };
     let per_request = most.min(spec.per_call.unwrap_or(u16::MAX));

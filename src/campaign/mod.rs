@@ -17,7 +17,7 @@ pub use runner::Progress;
 use crate::clock::Timestamp;
 use crate::consent::Purpose;
 use crate::id::{AccountId, CampaignName, IdError, VariantName};
-use crate::ledger::{Leg, Ledger};
+use crate::ledger::{Ledger, Leg};
 use crate::message::{Drift, TextError};
 use crate::money::Money;
 use crate::optin::ShopHandle;

@@ -173,7 +173,13 @@ impl<'a> Planner<'a> {
                 let line = Some(u64::from_le_bytes(*line)).filter(|n| *n > 0);
                 if last == Some(record.key) {
                     let code = Code::Duplicate;
-                    refused.push(RefusedEntry { position: record.seq, line, column: None, code, detail: String::new() });
+                    refused.push(RefusedEntry {
+                        position: record.seq,
+                        line,
+                        column: None,
+                        code,
+                        detail: String::new(),
+                    });
                     continue;
                 }
                 last = Some(record.key);
@@ -379,12 +385,7 @@ fn preview(row: &ScanRow, gate: &crate::store::JudgeFn, at: Timestamp) -> Previe
     }
 }
 
-fn bucket(
-    row: &ScanRow,
-    gate: &crate::store::JudgeFn,
-    at: Timestamp,
-    next_open: &mut Option<Timestamp>,
-) -> Bucket {
+fn bucket(row: &ScanRow, gate: &crate::store::JudgeFn, at: Timestamp, next_open: &mut Option<Timestamp>) -> Bucket {
     use crate::entry::State;
     if row.state == State::Refused || row.state == State::Expired {
         return Bucket::Refused(Cow::Owned(row.code.clone()));

@@ -12,8 +12,8 @@ use crate::ledger::{Answered, Call, Leg, Payload, Turn};
 use crate::money::Money;
 use crate::policy::law::Code;
 use crate::store::{Lease, RefusedEntry, Result, ScanRow, Settled, StoreError};
-use futures_util::{StreamExt, TryStreamExt};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{StreamExt, TryStreamExt};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
@@ -67,7 +67,11 @@ type Step<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
 
 enum Done {
     Answered(Answered),
-    Begun { shard: usize, leg: usize, turn: Result<Turn> },
+    Begun {
+        shard: usize,
+        leg: usize,
+        turn: Result<Turn>,
+    },
     Beat(Result<()>),
     /// A call that was not made, because the store had failed.
     Dropped,
@@ -287,10 +291,8 @@ impl<'a> Runner<'a> {
 
     async fn claim(&mut self) -> Result<bool> {
         let leases = self.campaign.store().claim(self.key(), SHARDS).await?;
-        self.shards = leases
-            .into_iter()
-            .map(|lease| Shard { cursor: Some(lease.range().0), lease, busy: false })
-            .collect();
+        self.shards =
+            leases.into_iter().map(|lease| Shard { cursor: Some(lease.range().0), lease, busy: false }).collect();
         Ok(!self.shards.is_empty())
     }
 

@@ -11,20 +11,14 @@ use crate::text::chars::{is_invisible, is_unassigned};
 use crate::text::data_lines;
 
 static REFUSAL_WORDS: LazyLock<Vec<Vec<char>>> = LazyLock::new(|| {
-    data_lines(include_str!("../../data/lint/refusal_words.txt"))
-        .map(|line| line.chars().collect())
-        .collect()
+    data_lines(include_str!("../../data/lint/refusal_words.txt")).map(|line| line.chars().collect()).collect()
 });
 
 /// Refuses every character that a person would not see as written.
 pub(super) fn check(text: &str) -> Result<(), TextError> {
     let (mut spaces, mut marks) = (0, 0);
     for (at, c) in text.chars().enumerate() {
-        spaces = if matches!(c, ' ' | '\u{3000}') {
-            spaces + 1
-        } else {
-            0
-        };
+        spaces = if matches!(c, ' ' | '\u{3000}') { spaces + 1 } else { 0 };
         marks = if is_combining_mark(c) { marks + 1 } else { 0 };
         if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
             return Err(TextError::Control { at });
@@ -63,28 +57,16 @@ fn replies_to_refuse(rest: &[char]) -> bool {
         return false;
     };
     let rest = rest.strip_prefix(&['复']).unwrap_or(rest);
-    let command = rest
-        .iter()
-        .take(4)
-        .take_while(|c| c.is_ascii_alphanumeric())
-        .count();
+    let command = rest.iter().take(4).take_while(|c| c.is_ascii_alphanumeric()).count();
     let rest = &rest[command..];
-    let rest = rest
-        .strip_prefix(&['可'])
-        .or(rest.strip_prefix(&['即']))
-        .unwrap_or(rest);
-    [['退', '订'], ['拒', '收'], ['退', '出'], ['拒', '绝']]
-        .iter()
-        .any(|word| rest.starts_with(word))
+    let rest = rest.strip_prefix(&['可']).or(rest.strip_prefix(&['即'])).unwrap_or(rest);
+    [['退', '订'], ['拒', '收'], ['退', '出'], ['拒', '绝']].iter().any(|word| rest.starts_with(word))
         || (command > 0 && rest.starts_with(&['取', '消']))
 }
 
 /// Letters and digits only, compatibility forms and look-alikes folded, with the character position of each.
 fn plain(text: &str) -> (Vec<char>, Vec<usize>) {
-    let mut plain = (
-        Vec::with_capacity(text.len() / 2),
-        Vec::with_capacity(text.len() / 2),
-    );
+    let mut plain = (Vec::with_capacity(text.len() / 2), Vec::with_capacity(text.len() / 2));
     for (at, c) in text.chars().enumerate() {
         for c in std::iter::once(c).nfkc().map(fold) {
             if c.is_alphanumeric() && !is_combining_mark(c) {
@@ -135,11 +117,7 @@ const CLOSING: &str = "〗］]」』〕⟧⟫❳〙〛⦘⁆⟭﹞⸣⌉｣﹈�
 /// The position of a bracket at the very start or end that a reader would take for a signature.
 pub(super) fn signature_look_alike(text: &str) -> Option<usize> {
     let idle = |c: &char| {
-        c.is_whitespace()
-            || matches!(
-                c,
-                '.' | '。' | '!' | '！' | ',' | '，' | '、' | ';' | '；' | ':' | '：'
-            )
+        c.is_whitespace() || matches!(c, '.' | '。' | '!' | '！' | ',' | '，' | '、' | ';' | '；' | ':' | '：')
     };
     let chars: Vec<char> = text.chars().collect();
     let first = chars.iter().position(|c| !idle(c))?;
@@ -155,23 +133,16 @@ pub(super) fn is_bracket(c: char) -> bool {
 
 /// Names after which a dot-joined word is read as a host.
 const TOP_LEVELS: [&str; 23] = [
-    "cn", "com", "net", "org", "top", "shop", "cc", "vip", "xyz", "club", "co", "io", "me", "im",
-    "tv", "info", "site", "link", "ltd", "store", "gl", "ly", "so",
+    "cn", "com", "net", "org", "top", "shop", "cc", "vip", "xyz", "club", "co", "io", "me", "im", "tv", "info", "site",
+    "link", "ltd", "store", "gl", "ly", "so",
 ];
 
 /// The first address in `text` at or after byte `from`, as bytes: `scheme://…`, `www.…` or a bare host.
 pub(super) fn find_url(text: &str, from: usize) -> Option<Range<usize>> {
     let rest = text.get(from..)?;
     let mut start = None;
-    for (at, c) in rest
-        .char_indices()
-        .chain(std::iter::once((rest.len(), ' ')))
-    {
-        let part = c.is_ascii_graphic()
-            && !matches!(
-                c,
-                '"' | '<' | '>' | ',' | ';' | '|' | '{' | '}' | '\\' | '^'
-            );
+    for (at, c) in rest.char_indices().chain(std::iter::once((rest.len(), ' '))) {
+        let part = c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | ',' | ';' | '|' | '{' | '}' | '\\' | '^');
         match (start, part) {
             (None, true) => start = Some(at),
             (Some(begin), false) => {
@@ -189,19 +160,12 @@ pub(super) fn find_url(text: &str, from: usize) -> Option<Range<usize>> {
 /// The address inside one run of ASCII letters and signs.
 fn url_in(run: &str) -> Option<Range<usize>> {
     if let Some(at) = run.find("://") {
-        let scheme = run[..at]
-            .bytes()
-            .rev()
-            .take_while(u8::is_ascii_alphanumeric)
-            .count();
+        let scheme = run[..at].bytes().rev().take_while(u8::is_ascii_alphanumeric).count();
         return Some(at - scheme..run.len());
     }
     let start = run.find(|c: char| c.is_ascii_alphanumeric())?;
-    let host = run[start..]
-        .split(['/', '?', '#', ':', '(', ')', '!'])
-        .next()?
-        .trim_end_matches('.')
-        .to_ascii_lowercase();
+    let host =
+        run[start..].split(['/', '?', '#', ':', '(', ')', '!']).next()?.trim_end_matches('.').to_ascii_lowercase();
     let labels: Vec<&str> = host.split('.').collect();
     let named = labels.len() > 1 && labels.iter().all(|label| !label.is_empty());
     let known = labels.last().is_some_and(|last| TOP_LEVELS.contains(last));

@@ -27,10 +27,7 @@ impl Signature {
     /// # Source
     /// R-ID-1; length as the platforms file it (section 11 of the rule sheet).
     pub fn parse(name: &str) -> Result<Self, TextError> {
-        let name = name
-            .strip_prefix('【')
-            .and_then(|rest| rest.strip_suffix('】'))
-            .unwrap_or(name);
+        let name = name.strip_prefix('【').and_then(|rest| rest.strip_suffix('】')).unwrap_or(name);
         if name.chars().nth(16).is_some() {
             return Err(TextError::TooLong { max: 16 });
         }
@@ -110,9 +107,7 @@ pub(super) fn check_body(text: &str) -> Result<(), TextError> {
         return Err(TextError::Empty);
     }
     if !matches!(&text[kept.len()..], "" | " ") {
-        return Err(TextError::Padding {
-            at: kept.chars().count(),
-        });
+        return Err(TextError::Padding { at: kept.chars().count() });
     }
     if let Some(at) = chars::signature_look_alike(text) {
         return Err(TextError::Bracket { at });
@@ -124,16 +119,11 @@ pub(super) fn check_body(text: &str) -> Result<(), TextError> {
 /// Refuses an ending that would turn the unsubscribe words into their opposite.
 fn check_ending(text: &str) -> Result<(), TextError> {
     let ending = text.trim_end_matches(|c: char| !c.is_alphanumeric());
-    match [
-        "勿", "不要", "不用", "不必", "不得", "不可", "不能", "禁止", "无法", "无需", "请别",
-        "拒收", "退订",
-    ]
-    .iter()
-    .find(|word| ending.ends_with(**word))
+    match ["勿", "不要", "不用", "不必", "不得", "不可", "不能", "禁止", "无法", "无需", "请别", "拒收", "退订"]
+        .iter()
+        .find(|word| ending.ends_with(**word))
     {
-        Some(word) => Err(TextError::RefusalWords {
-            at: ending.chars().count() - word.chars().count(),
-        }),
+        Some(word) => Err(TextError::RefusalWords { at: ending.chars().count() - word.chars().count() }),
         None => Ok(()),
     }
 }
@@ -168,9 +158,7 @@ impl Composed {
 
 impl fmt::Debug for Composed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Composed")
-            .field("length", &self.length)
-            .finish_non_exhaustive()
+        f.debug_struct("Composed").field("length", &self.length).finish_non_exhaustive()
     }
 }
 
@@ -186,11 +174,7 @@ pub fn compose(signature: &Signature, body: &Body) -> Result<Composed, TextError
     if text.chars().nth(LONGEST_TEXT).is_some() {
         return Err(TextError::TooLong { max: LONGEST_TEXT });
     }
-    Ok(Composed {
-        length: billed_cn(&text),
-        hash: Sha256::digest(&text).into(),
-        text,
-    })
+    Ok(Composed { length: billed_cn(&text), hash: Sha256::digest(&text).into(), text })
 }
 
 #[cfg(test)]
@@ -207,15 +191,9 @@ mod tests {
         let signature = Signature::parse("【示例旗舰店】").unwrap();
         let body = Body::parse("双12开抢,满200减25,详情见店铺首页。").unwrap();
         let composed = compose(&signature, &body).unwrap();
-        assert_eq!(
-            composed.text(),
-            "【示例旗舰店】双12开抢,满200减25,详情见店铺首页。拒收请回复R"
-        );
+        assert_eq!(composed.text(), "【示例旗舰店】双12开抢,满200减25,详情见店铺首页。拒收请回复R");
         assert_eq!((composed.length().units, composed.length().parts), (35, 1));
-        assert_eq!(
-            composed.hash(),
-            <[u8; 32]>::from(Sha256::digest(composed.text()))
-        );
+        assert_eq!(composed.hash(), <[u8; 32]>::from(Sha256::digest(composed.text())));
         assert!(!format!("{composed:?}{body:?}").contains('双'));
     }
 
@@ -232,11 +210,7 @@ mod tests {
             "支持7天无理由退换",
             "Ürün é",
         ] {
-            assert!(
-                Body::parse(text).is_ok(),
-                "{text:?} {:?}",
-                Body::parse(text)
-            );
+            assert!(Body::parse(text).is_ok(), "{text:?} {:?}", Body::parse(text));
         }
     }
 
@@ -246,11 +220,7 @@ mod tests {
             assert_eq!(refused(&format!("满减{c}优惠")), ("invisible", Some(2)), "{c:?}");
         }
         for c in "\n\r\t\0\u{7f}\u{85}\u{2028}".chars() {
-            assert_eq!(
-                refused(&format!("满减{c}优惠")),
-                ("control", Some(2)),
-                "{c:?}"
-            );
+            assert_eq!(refused(&format!("满减{c}优惠")), ("control", Some(2)), "{c:?}");
         }
         assert_eq!(refused("满\u{e000}"), ("unassigned", Some(1)));
         assert_eq!(refused("满\u{ffff}"), ("unassigned", Some(1)));
@@ -309,10 +279,7 @@ mod tests {
 
     #[test]
     fn signatures_are_names() {
-        assert_eq!(
-            Signature::parse("示例").unwrap(),
-            Signature::parse("【示例】").unwrap()
-        );
+        assert_eq!(Signature::parse("示例").unwrap(), Signature::parse("【示例】").unwrap());
         for (name, code) in [
             ("", "empty"),
             ("店", "empty"),

@@ -60,9 +60,7 @@ enum Token {
 /// Decision 5 of the architecture; R-CONT-6, R-OPT-1.
 pub fn drift(filed: &str, as_seen: &str, platform_adds: PlatformAdds) -> Result<(), Drift> {
     let signature = signature_end(as_seen).ok_or(Drift::SignatureMissing)?;
-    let mut expected = as_seen
-        .strip_suffix(UNSUBSCRIBE)
-        .ok_or(Drift::WordsMissing)?;
+    let mut expected = as_seen.strip_suffix(UNSUBSCRIBE).ok_or(Drift::WordsMissing)?;
     let mut skipped = 0;
     if platform_adds.signature {
         if signature_end(filed).is_some() {
@@ -81,19 +79,11 @@ pub fn drift(filed: &str, as_seen: &str, platform_adds: PlatformAdds) -> Result<
 }
 
 fn compare(filed: &Tokens, seen: &Tokens, skipped: usize) -> Result<(), Drift> {
-    let end = |tokens: &Tokens, at: usize| {
-        tokens
-            .list
-            .get(at)
-            .map_or(tokens.chars, |&(_, place)| place)
-    };
+    let end = |tokens: &Tokens, at: usize| tokens.list.get(at).map_or(tokens.chars, |&(_, place)| place);
     let longest = filed.list.len().max(seen.list.len());
     let token = |tokens: &Tokens, at: usize| tokens.list.get(at).map(|&(token, _)| token);
     match (0..longest).find(|&at| token(filed, at) != token(seen, at)) {
-        Some(at) => Err(Drift::Differs {
-            filed: end(filed, at),
-            seen: skipped + end(seen, at),
-        }),
+        Some(at) => Err(Drift::Differs { filed: end(filed, at), seen: skipped + end(seen, at) }),
         None => Ok(()),
     }
 }
@@ -113,11 +103,7 @@ fn tokens(text: &str) -> Tokens {
     let mut list = Vec::with_capacity(text.len());
     let (mut rest, mut at) = (text, 0);
     while let Some(c) = rest.chars().next() {
-        let literal = if rest.starts_with("{{") || rest.starts_with("}}") {
-            2
-        } else {
-            c.len_utf8()
-        };
+        let literal = if rest.starts_with("{{") || rest.starts_with("}}") { 2 } else { c.len_utf8() };
         let taken = match hole(rest) {
             Some(bytes) => {
                 list.push((Token::Hole, at));
@@ -136,13 +122,7 @@ fn tokens(text: &str) -> Tokens {
 
 /// Bytes of the placeholder at the start of `text`.
 fn hole(text: &str) -> Option<usize> {
-    for (open, close) in [
-        ("${", '}'),
-        ("#{", '}'),
-        ("{", '}'),
-        ("@var(", ')'),
-        ("#", '#'),
-    ] {
+    for (open, close) in [("${", '}'), ("#{", '}'), ("{", '}'), ("@var(", ')'), ("#", '#')] {
         let Some(inner) = text.strip_prefix(open) else {
             continue;
         };
@@ -160,18 +140,9 @@ fn hole(text: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    const NONE: PlatformAdds = PlatformAdds {
-        signature: false,
-        words: false,
-    };
-    const SIGNATURE: PlatformAdds = PlatformAdds {
-        signature: true,
-        words: false,
-    };
-    const BOTH: PlatformAdds = PlatformAdds {
-        signature: true,
-        words: true,
-    };
+    const NONE: PlatformAdds = PlatformAdds { signature: false, words: false };
+    const SIGNATURE: PlatformAdds = PlatformAdds { signature: true, words: false };
+    const BOTH: PlatformAdds = PlatformAdds { signature: true, words: true };
     const SEEN: &str = "【示例】亲爱的{name},满{amount}减。拒收请回复R";
 
     #[test]
@@ -196,39 +167,18 @@ mod tests {
     #[test]
     fn a_difference_is_told_where_it_is() {
         let differs = |filed, seen| Err(Drift::Differs { filed, seen });
-        assert_eq!(
-            drift("亲爱的{1},送{2}减。拒收请回复R", SEEN, SIGNATURE),
-            differs(7, 14)
-        );
-        assert_eq!(
-            drift("亲爱的{1},满{2}减拒收请回复R", SEEN, SIGNATURE),
-            differs(12, 24)
-        );
-        assert_eq!(
-            drift("亲爱的王,满{2}减。拒收请回复R", SEEN, SIGNATURE),
-            differs(3, 7)
-        );
+        assert_eq!(drift("亲爱的{1},送{2}减。拒收请回复R", SEEN, SIGNATURE), differs(7, 14));
+        assert_eq!(drift("亲爱的{1},满{2}减拒收请回复R", SEEN, SIGNATURE), differs(12, 24));
+        assert_eq!(drift("亲爱的王,满{2}减。拒收请回复R", SEEN, SIGNATURE), differs(3, 7));
     }
 
     #[test]
     fn exactly_one_party_adds_signature_and_words() {
         assert_eq!(drift(SEEN, SEEN, SIGNATURE), Err(Drift::SignatureTwice));
-        assert_eq!(
-            drift("亲爱的{1},满{2}减。拒收请回复R", SEEN, BOTH),
-            Err(Drift::WordsTwice)
-        );
-        assert_eq!(
-            drift("亲爱的{1},满{2}减。", SEEN, SIGNATURE),
-            Err(Drift::WordsMissing)
-        );
-        assert_eq!(
-            drift("亲爱的{1},满{2}减。拒收请回复Ｒ", SEEN, SIGNATURE),
-            Err(Drift::WordsMissing)
-        );
-        assert_eq!(
-            drift("好", "好拒收请回复R", BOTH),
-            Err(Drift::SignatureMissing)
-        );
+        assert_eq!(drift("亲爱的{1},满{2}减。拒收请回复R", SEEN, BOTH), Err(Drift::WordsTwice));
+        assert_eq!(drift("亲爱的{1},满{2}减。", SEEN, SIGNATURE), Err(Drift::WordsMissing));
+        assert_eq!(drift("亲爱的{1},满{2}减。拒收请回复Ｒ", SEEN, SIGNATURE), Err(Drift::WordsMissing));
+        assert_eq!(drift("好", "好拒收请回复R", BOTH), Err(Drift::SignatureMissing));
         assert_eq!(drift("好", "【示例】好", BOTH), Err(Drift::WordsMissing));
         assert!(matches!(
             drift("亲爱的{1},满{2}减。拒收请回复R", SEEN, NONE),

@@ -40,14 +40,7 @@ struct Remark(&'static str, &'static str, &'static str, &'static str);
 
 impl Remark {
     const fn at(&self, at: usize, len: usize) -> Warning {
-        Warning {
-            code: self.0,
-            rule: self.1,
-            at,
-            len,
-            en: self.2,
-            zh: self.3,
-        }
+        Warning { code: self.0, rule: self.1, at, len, en: self.2, zh: self.3 }
     }
 }
 
@@ -63,12 +56,8 @@ const ADJACENT: Remark = Remark(
     "Two variables stand side by side; platforms turn such templates down.",
     "变量相邻,平台通常不予通过。",
 );
-const BANNED: Remark = Remark(
-    "banned_symbol",
-    "R-CONT-6",
-    "A sign that platforms turn down.",
-    "平台不接受的特殊符号。",
-);
+const BANNED: Remark =
+    Remark("banned_symbol", "R-CONT-6", "A sign that platforms turn down.", "平台不接受的特殊符号。");
 const EMOJI: Remark = Remark(
     "emoji",
     "R-LEN-5",
@@ -99,12 +88,7 @@ const NO_CONTACT: Remark = Remark(
     "No contact in the text and no link or page that holds one.",
     "文中没有联系方式,也没有可查联系方式的链接或页面。",
 );
-const NOT_HTTPS: Remark = Remark(
-    "link_not_https",
-    "R-CONT-5",
-    "A link that does not say https.",
-    "链接未使用 https。",
-);
+const NOT_HTTPS: Remark = Remark("link_not_https", "R-CONT-5", "A link that does not say https.", "链接未使用 https。");
 const ONLY_HOLES: Remark = Remark(
     "only_holes",
     "R-CONT-6",
@@ -117,12 +101,7 @@ const SHORT_LINK: Remark = Remark(
     "A short or redirecting link; platforms forbid it.",
     "短链接或跳转链接,平台禁止使用。",
 );
-const TRADITIONAL: Remark = Remark(
-    "traditional_character",
-    "R-CONT-6",
-    "A traditional character.",
-    "含繁体字。",
-);
+const TRADITIONAL: Remark = Remark("traditional_character", "R-CONT-6", "A traditional character.", "含繁体字。");
 
 struct Lists {
     absolute: Vec<&'static str>,
@@ -139,28 +118,20 @@ static LISTS: LazyLock<Lists> = LazyLock::new(|| {
         allowed: terms().filter_map(|line| line.strip_prefix('!')).collect(),
         short_links: data_lines(include_str!("../../data/lint/short_links.txt")).collect(),
         symbols: data_lines(include_str!("../../data/lint/symbols.txt")).collect(),
-        traditional: data_lines(include_str!("../../data/lint/traditional.txt"))
-            .flat_map(str::chars)
-            .collect(),
+        traditional: data_lines(include_str!("../../data/lint/traditional.txt")).flat_map(str::chars).collect(),
     }
 });
 
 /// Remarks on a whole text as the person sees it, by position. Reads the first 500 characters.
 #[must_use]
 pub fn lint(text: &str) -> Vec<Warning> {
-    let text = text
-        .char_indices()
-        .nth(LONGEST_TEXT)
-        .map_or(text, |(end, _)| &text[..end]);
+    let text = text.char_indices().nth(LONGEST_TEXT).map_or(text, |(end, _)| &text[..end]);
     let mut warnings = Vec::new();
     let links = links(text, &mut warnings);
     signs(text, &links, &mut warnings);
     absolute_terms(text, &mut warnings);
     if billed_cn(text).parts > 1 {
-        warnings.push(LONG.at(
-            70.min(text.chars().count()),
-            text.chars().count().saturating_sub(70),
-        ));
+        warnings.push(LONG.at(70.min(text.chars().count()), text.chars().count().saturating_sub(70)));
     }
     if links.is_empty() && !has_contact(text) {
         warnings.push(NO_CONTACT.at(0, 0));
@@ -190,30 +161,16 @@ fn count(text: &str) -> usize {
 /// Finds addresses and remarks on them; returns their bytes.
 fn links(text: &str, warnings: &mut Vec<Warning>) -> Vec<std::ops::Range<usize>> {
     let mut found = Vec::new();
-    while let Some(link) = chars::find_url(
-        text,
-        found
-            .last()
-            .map_or(0, |last: &std::ops::Range<usize>| last.end),
-    ) {
-        let (at, address) = (
-            count(&text[..link.start]),
-            text[link.clone()].to_ascii_lowercase(),
-        );
+    while let Some(link) = chars::find_url(text, found.last().map_or(0, |last: &std::ops::Range<usize>| last.end)) {
+        let (at, address) = (count(&text[..link.start]), text[link.clone()].to_ascii_lowercase());
         let len = count(&address);
-        let host = address
-            .split_once("://")
-            .map_or(address.as_str(), |(_, rest)| rest);
+        let host = address.split_once("://").map_or(address.as_str(), |(_, rest)| rest);
         let host = host.split(['/', '?', '#', ':']).next().unwrap_or_default();
         warnings.push(LINK.at(at, len));
         if !address.starts_with("https://") {
             warnings.push(NOT_HTTPS.at(at, len));
         }
-        if LISTS
-            .short_links
-            .iter()
-            .any(|short| host == *short || host.strip_prefix("www.") == Some(short))
-        {
+        if LISTS.short_links.iter().any(|short| host == *short || host.strip_prefix("www.") == Some(short)) {
             warnings.push(SHORT_LINK.at(at, len));
         }
         if text[link.end..].starts_with(UNSUBSCRIBE) {
@@ -230,14 +187,9 @@ fn signs(text: &str, links: &[std::ops::Range<usize>], warnings: &mut Vec<Warnin
         if links.iter().any(|link| link.contains(&byte)) {
             continue;
         }
-        if let Some(symbol) = LISTS
-            .symbols
-            .iter()
-            .find(|symbol| text[byte..].starts_with(**symbol))
-        {
+        if let Some(symbol) = LISTS.symbols.iter().find(|symbol| text[byte..].starts_with(**symbol)) {
             warnings.push(BANNED.at(at, count(symbol)));
-        } else if matches!(c, '\u{1F000}'..='\u{1FAFF}' | '\u{2600}'..='\u{27BF}' | '\u{2B50}'..='\u{2B55}')
-        {
+        } else if matches!(c, '\u{1F000}'..='\u{1FAFF}' | '\u{2600}'..='\u{27BF}' | '\u{2B50}'..='\u{2B55}') {
             warnings.push(EMOJI.at(at, 1));
         } else if LISTS.traditional.contains(&c) {
             warnings.push(TRADITIONAL.at(at, 1));
@@ -249,11 +201,7 @@ fn absolute_terms(text: &str, warnings: &mut Vec<Warning>) {
     let mut until = 0;
     for (at, (byte, _)) in text.char_indices().enumerate() {
         let rest = &text[byte..];
-        let longest = LISTS
-            .absolute
-            .iter()
-            .filter(|term| rest.starts_with(**term))
-            .max_by_key(|term| term.len());
+        let longest = LISTS.absolute.iter().filter(|term| rest.starts_with(**term)).max_by_key(|term| term.len());
         let Some(term) = longest.filter(|_| byte >= until) else {
             continue;
         };
@@ -269,9 +217,7 @@ fn in_allowed_context(text: &str, byte: usize, term: &str) -> bool {
     LISTS.allowed.iter().any(|phrase| {
         let offsets = phrase.match_indices(term).map(|(offset, _)| offset);
         offsets.into_iter().any(|offset| {
-            byte.checked_sub(offset)
-                .and_then(|start| text.get(start..))
-                .is_some_and(|rest| rest.starts_with(phrase))
+            byte.checked_sub(offset).and_then(|start| text.get(start..)).is_some_and(|rest| rest.starts_with(phrase))
         })
     })
 }
@@ -289,9 +235,7 @@ fn has_contact(text: &str) -> bool {
             return true;
         }
     }
-    ["客服", "电话", "热线", "首页", "官网", "小程序", "公众号"]
-        .iter()
-        .any(|word| text.contains(word))
+    ["客服", "电话", "热线", "首页", "官网", "小程序", "公众号"].iter().any(|word| text.contains(word))
 }
 
 #[cfg(test)]
@@ -300,27 +244,15 @@ mod tests {
 
     fn codes(text: &str) -> Vec<(&'static str, usize, usize)> {
         let silent = |warning: &Warning| warning.code != "missing_contact";
-        lint(text)
-            .iter()
-            .filter(|w| silent(w))
-            .map(|w| (w.code, w.at, w.len))
-            .collect()
+        lint(text).iter().filter(|w| silent(w)).map(|w| (w.code, w.at, w.len)).collect()
     }
 
     #[test]
     fn absolute_terms_are_told_but_not_in_innocent_phrases() {
-        assert_eq!(
-            codes("本店最佳选择,国家级品质"),
-            [("absolute_term", 2, 2), ("absolute_term", 7, 3)]
-        );
+        assert_eq!(codes("本店最佳选择,国家级品质"), [("absolute_term", 2, 2), ("absolute_term", 7, 3)]);
         assert_eq!(codes("最高级"), [("absolute_term", 0, 3)]);
-        for text in [
-            "第一时间发货",
-            "您第一次下单",
-            "首次购买",
-            "优惠券唯一码",
-            "满减最高可减50",
-        ] {
+        for text in ["第一时间发货", "您第一次下单", "首次购买", "优惠券唯一码", "满减最高可减50"]
+        {
             assert_eq!(codes(text), [], "{text}");
         }
         assert_eq!(codes("第一时间抢第一品牌"), [("absolute_term", 5, 2)]);
@@ -329,26 +261,9 @@ mod tests {
     #[test]
     fn links_are_told() {
         assert_eq!(codes("看https://shop.example.com/a 好"), [("link", 1, 26)]);
-        assert_eq!(
-            codes("看http://t.cn/a"),
-            [
-                ("link", 1, 13),
-                ("link_not_https", 1, 13),
-                ("short_link", 1, 13)
-            ]
-        );
-        assert_eq!(
-            codes("看dwz.cn/a,好"),
-            [
-                ("link", 1, 8),
-                ("link_not_https", 1, 8),
-                ("short_link", 1, 8)
-            ]
-        );
-        assert_eq!(
-            codes("https://a.cn拒收请回复R"),
-            [("link", 0, 12), ("link_touches_words", 0, 12)]
-        );
+        assert_eq!(codes("看http://t.cn/a"), [("link", 1, 13), ("link_not_https", 1, 13), ("short_link", 1, 13)]);
+        assert_eq!(codes("看dwz.cn/a,好"), [("link", 1, 8), ("link_not_https", 1, 8), ("short_link", 1, 8)]);
+        assert_eq!(codes("https://a.cn拒收请回复R"), [("link", 0, 12), ("link_touches_words", 0, 12)]);
         assert_eq!(codes("满99.9减10.5,v1.2"), []);
     }
 
@@ -356,12 +271,7 @@ mod tests {
     fn signs_and_length_are_told() {
         assert_eq!(
             codes("★满¥5^_^✓"),
-            [
-                ("banned_symbol", 0, 1),
-                ("banned_symbol", 2, 1),
-                ("banned_symbol", 4, 3),
-                ("banned_symbol", 7, 1)
-            ]
+            [("banned_symbol", 0, 1), ("banned_symbol", 2, 1), ("banned_symbol", 4, 3), ("banned_symbol", 7, 1)]
         );
         assert_eq!(codes("满🎉"), [("emoji", 1, 1)]);
         assert_eq!(codes("優惠"), [("traditional_character", 0, 1)]);
@@ -373,20 +283,16 @@ mod tests {
     fn a_missing_contact_is_told() {
         let missing = |text: &str| lint(text).iter().any(|warning| warning.rule == "R-ID-1");
         assert!(missing("双12今晚开抢"));
+        assert!(!missing("咨询400-000-0000") && !missing("详情见店铺首页") && !missing("https://a.cn"));
         assert!(
-            !missing("咨询400-000-0000") && !missing("详情见店铺首页") && !missing("https://a.cn")
+            lint("双12").iter().all(|warning| !warning.message_en().is_empty() && !warning.message_zh().is_empty())
         );
-        assert!(lint("双12").iter().all(|warning| !warning.message_en().is_empty() && !warning.message_zh().is_empty()));
     }
 
     #[test]
     fn holes_side_by_side_are_told() {
-        let codes = |source: &str| {
-            lint_template(&Template::parse(source).unwrap())
-                .iter()
-                .map(|w| w.code)
-                .collect::<Vec<_>>()
-        };
+        let codes =
+            |source: &str| lint_template(&Template::parse(source).unwrap()).iter().map(|w| w.code).collect::<Vec<_>>();
         assert!(codes("您好{a}{b}").contains(&"adjacent_holes"));
         assert!(codes("{a},{b}").contains(&"only_holes"));
         assert!(!codes("您好{a},{b}").contains(&"adjacent_holes"));
@@ -395,16 +301,10 @@ mod tests {
     #[test]
     fn the_lists_agree() {
         for c in &LISTS.traditional {
-            assert!(
-                !"优惠券卡领取会员请覆".contains(*c),
-                "{c} is an ordinary character"
-            );
+            assert!(!"优惠券卡领取会员请覆".contains(*c), "{c} is an ordinary character");
         }
         for phrase in &LISTS.allowed {
-            assert!(
-                LISTS.absolute.iter().any(|term| phrase.contains(term)),
-                "{phrase} excuses nothing"
-            );
+            assert!(LISTS.absolute.iter().any(|term| phrase.contains(term)), "{phrase} excuses nothing");
         }
     }
 }

@@ -47,12 +47,8 @@ impl ParamKind {
             Self::Date => odd(|c| c.is_ascii_digit() || "-/.: 年月日时分点".contains(c))
                 .or_else(|| (!value.contains(|c: char| c.is_ascii_digit())).then_some(0)),
             Self::Money => decimal(value, 9, 2),
-            Self::Number => decimal(
-                value.strip_prefix('-').unwrap_or(value),
-                LONGEST_VALUE,
-                LONGEST_VALUE,
-            )
-            .map(|at| at + usize::from(value.starts_with('-'))),
+            Self::Number => decimal(value.strip_prefix('-').unwrap_or(value), LONGEST_VALUE, LONGEST_VALUE)
+                .map(|at| at + usize::from(value.starts_with('-'))),
             Self::Text { .. } => None,
         }
     }
@@ -79,9 +75,7 @@ impl ParamKind {
         if let Self::Text { .. } = self
             && let Some(url) = chars::find_url(value, 0)
         {
-            return Err(TextError::Url {
-                at: value[..url.start].chars().count(),
-            });
+            return Err(TextError::Url { at: value[..url.start].chars().count() });
         }
         chars::check_refusal_words(value)
     }
@@ -137,24 +131,18 @@ impl Params {
     /// The value of `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| value)
+        self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
     /// Names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
 impl fmt::Debug for Params {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.0.iter().map(|(name, _)| name))
-            .finish()
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
 }
 
@@ -180,18 +168,14 @@ impl Template {
     /// [`TextError::TooManyParameters`] above 20 names, and those of [`Body::parse`] for the fixed text.
     pub fn parse(source: &str) -> Result<Self, TextError> {
         check_body(source)?;
-        let (mut pieces, mut holes, mut fixed) =
-            (Vec::new(), Vec::<(String, ParamKind)>::new(), String::new());
+        let (mut pieces, mut holes, mut fixed) = (Vec::new(), Vec::<(String, ParamKind)>::new(), String::new());
         let mut chars = source.chars().enumerate().peekable();
         while let Some((at, c)) = chars.next() {
             let doubled = matches!(c, '{' | '}') && chars.next_if(|&(_, next)| next == c).is_some();
             match c {
                 '{' if !doubled => {
                     let name = hole_name(&mut chars).ok_or(TextError::Template { at })?;
-                    let index = holes
-                        .iter()
-                        .position(|(known, _)| *known == name)
-                        .unwrap_or(holes.len());
+                    let index = holes.iter().position(|(known, _)| *known == name).unwrap_or(holes.len());
                     if index == holes.len() {
                         holes.push((name, ParamKind::default()));
                     }
@@ -210,11 +194,7 @@ impl Template {
         if !fixed.is_empty() {
             pieces.push(Piece::Fixed(fixed));
         }
-        Ok(Self {
-            source: source.to_owned(),
-            pieces,
-            holes,
-        })
+        Ok(Self { source: source.to_owned(), pieces, holes })
     }
 
     /// Says what the hole `name` takes.
@@ -241,15 +221,11 @@ impl Template {
 
     /// Whether two holes stand side by side.
     pub(super) fn adjacent_holes(&self) -> bool {
-        self.pieces
-            .windows(2)
-            .any(|pair| matches!(pair, [Piece::Hole(_), Piece::Hole(_)]))
+        self.pieces.windows(2).any(|pair| matches!(pair, [Piece::Hole(_), Piece::Hole(_)]))
     }
 
     pub(super) fn has_fixed_text(&self) -> bool {
-        self.pieces.iter().any(
-            |piece| matches!(piece, Piece::Fixed(text) if text.chars().any(char::is_alphanumeric)),
-        )
+        self.pieces.iter().any(|piece| matches!(piece, Piece::Fixed(text) if text.chars().any(char::is_alphanumeric)))
     }
 
     /// Fills the holes and judges the whole as a body, so that two harmless values cannot join into a forbidden text.
@@ -259,26 +235,13 @@ impl Template {
     /// of [`Body::parse`] for the result.
     pub fn render(&self, params: &Params) -> Result<Body, TextError> {
         for (index, (name, value)) in params.iter().enumerate() {
-            let (_, kind) = self
-                .holes()
-                .find(|(hole, _)| *hole == name)
-                .ok_or(TextError::ExtraParameter { index })?;
-            kind.check(value).map_err(|source| TextError::Parameter {
-                index,
-                source: Box::new(source),
-            })?;
+            let (_, kind) = self.holes().find(|(hole, _)| *hole == name).ok_or(TextError::ExtraParameter { index })?;
+            kind.check(value).map_err(|source| TextError::Parameter { index, source: Box::new(source) })?;
         }
         let value = |(index, (name, _)): (usize, &(String, ParamKind))| {
-            params
-                .get(name)
-                .ok_or(TextError::MissingParameter { index })
+            params.get(name).ok_or(TextError::MissingParameter { index })
         };
-        let values = self
-            .holes
-            .iter()
-            .enumerate()
-            .map(value)
-            .collect::<Result<Vec<_>, _>>()?;
+        let values = self.holes.iter().enumerate().map(value).collect::<Result<Vec<_>, _>>()?;
         let text: String = self
             .pieces
             .iter()
@@ -314,64 +277,35 @@ mod tests {
     use super::*;
 
     fn params(pairs: &[(&str, &str)]) -> Params {
-        pairs.iter().fold(Params::new(), |params, (name, value)| {
-            params.with(name, value).unwrap()
-        })
+        pairs.iter().fold(Params::new(), |params, (name, value)| params.with(name, value).unwrap())
     }
 
     #[test]
     fn holes_are_filled_in_place() {
         let template = Template::parse("亲爱的{name},满{amount}减{off},{{限时}}{name}").unwrap();
-        let body = template
-            .render(&params(&[
-                ("off", "25"),
-                ("name", "王女士"),
-                ("amount", "200"),
-            ]))
-            .unwrap();
+        let body = template.render(&params(&[("off", "25"), ("name", "王女士"), ("amount", "200")])).unwrap();
         assert_eq!(body.as_str(), "亲爱的王女士,满200减25,{限时}王女士");
-        assert_eq!(
-            template.holes().map(|(name, _)| name).collect::<Vec<_>>(),
-            ["name", "amount", "off"]
-        );
+        assert_eq!(template.holes().map(|(name, _)| name).collect::<Vec<_>>(), ["name", "amount", "off"]);
         assert!(!format!("{:?}", params(&[("name", "王女士")])).contains('王'));
     }
 
     #[test]
     fn holes_and_parameters_must_match() {
         let template = Template::parse("亲爱的{name},{x}").unwrap();
-        assert_eq!(
-            template.render(&params(&[("name", "王")])),
-            Err(TextError::MissingParameter { index: 1 })
-        );
+        assert_eq!(template.render(&params(&[("name", "王")])), Err(TextError::MissingParameter { index: 1 }));
         let extra = params(&[("name", "王"), ("y", "1")]);
-        assert_eq!(
-            template.render(&extra),
-            Err(TextError::ExtraParameter { index: 1 })
-        );
+        assert_eq!(template.render(&extra), Err(TextError::ExtraParameter { index: 1 }));
         let twice = Params::new().with("a", "1").unwrap().with("a", "2");
         assert_eq!(twice, Err(TextError::TooManyParameters));
-        let many = (0..21).try_fold(Params::new(), |params, n| {
-            params.with(&format!("p{n}"), "1")
-        });
+        let many = (0..21).try_fold(Params::new(), |params, n| params.with(&format!("p{n}"), "1"));
         assert_eq!(many, Err(TextError::TooManyParameters));
     }
 
     #[test]
     fn malformed_holes_are_refused_where_they_begin() {
-        for (source, at) in [
-            ("满{", 1),
-            ("满{a", 1),
-            ("满}减", 1),
-            ("满{}减", 1),
-            ("满{a b}减", 1),
-            ("满减{a{b}}", 2),
-        ] {
-            assert_eq!(
-                Template::parse(source),
-                Err(TextError::Template { at }),
-                "{source}"
-            );
+        for (source, at) in [("满{", 1), ("满{a", 1), ("满}减", 1), ("满{}减", 1), ("满{a b}减", 1), ("满减{a{b}}", 2)]
+        {
+            assert_eq!(Template::parse(source), Err(TextError::Template { at }), "{source}");
         }
         assert_eq!(Template::parse("满【{a}】").unwrap_err().code(), "bracket");
     }
@@ -406,16 +340,9 @@ mod tests {
             (ParamKind::Code, "AB-12", ""),
             (ParamKind::Code, "AB 12", "kind"),
         ] {
-            let template = Template::parse("您的{x},请看")
-                .unwrap()
-                .declare("x", kind)
-                .unwrap();
+            let template = Template::parse("您的{x},请看").unwrap().declare("x", kind).unwrap();
             let rendered = template.render(&params(&[("x", value)]));
-            assert_eq!(
-                rendered.as_ref().map_or_else(TextError::code, |_| ""),
-                code,
-                "{value}"
-            );
+            assert_eq!(rendered.as_ref().map_or_else(TextError::code, |_| ""), code, "{value}");
         }
     }
 

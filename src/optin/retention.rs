@@ -8,8 +8,11 @@ use crate::store::StoreError;
 /// Proof of consent is kept this long by default: the limitation period (R-REC-4).
 pub(super) const CONSENT_DAYS: u16 = 3 * 366;
 
-/// Nothing is kept shorter: messages six months (R-REC-1), proof five (R-REC-3).
+/// Proof is not kept shorter: five months (R-REC-3), rounded up to the six of messages (R-REC-1).
 const FLOOR_DAYS: u16 = 184;
+
+/// Sends count this long.
+const COUNTED_DAYS: u16 = crate::facts::KEEP_DAYS;
 
 /// How long messages and proofs are kept. Stops are kept without end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,10 +34,11 @@ impl RetentionPolicy {
         Self::default()
     }
 
-    /// Message rows are kept so many days, at least 184 (six months, R-REC-1).
+    /// Message rows are kept so many days, at least 366: six months by law (R-REC-1), a year because sends count towards
+    /// caps and promises that long.
     #[must_use]
     pub fn messages(mut self, days: u16) -> Self {
-        self.messages = days.max(FLOOR_DAYS);
+        self.messages = days.max(COUNTED_DAYS);
         self
     }
 

@@ -86,9 +86,7 @@ pub struct Instrument {
 impl Instrument {
     /// Whether the instrument was in force on `day`. False for a draft on every day.
     pub fn in_force(&self, day: Date) -> bool {
-        self.force != Force::Draft
-            && self.from.is_some_and(|from| from <= day)
-            && self.to.is_none_or(|to| day <= to)
+        self.force != Force::Draft && self.from.is_some_and(|from| from <= day) && self.to.is_none_or(|to| day <= to)
     }
 }
 
@@ -106,9 +104,7 @@ pub struct Basis {
 impl Basis {
     /// Whether the basis may be cited for something done on `day`: in force, and nothing about it unconfirmed.
     pub fn citable(&self, day: Date) -> bool {
-        self.confidence != Confidence::U
-            && self.instrument.confidence != Confidence::U
-            && self.instrument.in_force(day)
+        self.confidence != Confidence::U && self.instrument.confidence != Confidence::U && self.instrument.in_force(day)
     }
 }
 
@@ -302,12 +298,7 @@ impl Code {
             rules: refusal.rules.iter().map(|rule| rule.id).collect(),
             kind: kind(&refusal.rules, &bases),
             bases,
-            sources: refusal
-                .rules
-                .iter()
-                .map(|rule| rule.sources)
-                .filter(|s| !s.is_empty())
-                .collect(),
+            sources: refusal.rules.iter().map(|rule| rule.sources).filter(|s| !s.is_empty()).collect(),
             sentence_en: refusal.sentence_en,
             sentence_zh: refusal.sentence_zh,
             remedy_en: refusal.remedy_en,
@@ -326,9 +317,7 @@ impl FromStr for Code {
     type Err = UnknownCode;
 
     fn from_str(s: &str) -> Result<Self, UnknownCode> {
-        let at = Self::ALL
-            .binary_search_by(|code| code.as_str().cmp(s))
-            .map_err(|_| UnknownCode)?;
+        let at = Self::ALL.binary_search_by(|code| code.as_str().cmp(s)).map_err(|_| UnknownCode)?;
         Ok(Self::ALL[at])
     }
 }
@@ -400,13 +389,7 @@ pub struct Explanation {
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {} [{}] ",
-            self.code,
-            self.sentence_en,
-            self.rules.join(", ")
-        )?;
+        write!(f, "{}: {} [{}] ", self.code, self.sentence_en, self.rules.join(", "))?;
         let (lead, link) = match self.kind {
             Kind::Design => ("policy, not law", "; serves "),
             Kind::Law => ("law", ": "),
@@ -432,18 +415,11 @@ fn kind(rules: &[&'static Rule], bases: &[CitedBasis]) -> Kind {
 fn cited(rules: &[&'static Rule], on: Date) -> Vec<CitedBasis> {
     let mut out: Vec<CitedBasis> = Vec::new();
     for basis in rules.iter().flat_map(|rule| rule.bases_on(on)) {
-        let Basis {
-            instrument,
-            article,
-            confidence,
-        } = basis;
+        let Basis { instrument, article, confidence } = basis;
         let Some(from) = instrument.from else {
             continue;
         };
-        if out
-            .iter()
-            .any(|seen| seen.instrument == instrument.id && seen.article == *article)
-        {
+        if out.iter().any(|seen| seen.instrument == instrument.id && seen.article == *article) {
             continue;
         }
         out.push(CitedBasis {
@@ -484,45 +460,25 @@ struct Refusal {
 
 static INSTRUMENT_ROWS: LazyLock<Vec<StringRecord>> =
     LazyLock::new(|| rows(include_str!("../../data/law/instruments.csv")));
-static RULE_ROWS: LazyLock<Vec<StringRecord>> =
-    LazyLock::new(|| rows(include_str!("../../data/law/rules.csv")));
-static REFUSAL_ROWS: LazyLock<Vec<StringRecord>> =
-    LazyLock::new(|| rows(include_str!("../../data/law/refusals.csv")));
+static RULE_ROWS: LazyLock<Vec<StringRecord>> = LazyLock::new(|| rows(include_str!("../../data/law/rules.csv")));
+static REFUSAL_ROWS: LazyLock<Vec<StringRecord>> = LazyLock::new(|| rows(include_str!("../../data/law/refusals.csv")));
 
-static INSTRUMENTS: LazyLock<Vec<Instrument>> = LazyLock::new(|| {
-    INSTRUMENT_ROWS
-        .iter()
-        .map(|row| read_instrument(row).expect(SOUND))
-        .collect()
-});
-static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
-    RULE_ROWS
-        .iter()
-        .map(|row| read_rule(row).expect(SOUND))
-        .collect()
-});
-static RULE_INDEX: LazyLock<HashMap<&'static str, usize>> = LazyLock::new(|| {
-    RULES
-        .iter()
-        .enumerate()
-        .map(|(at, rule)| (rule.id, at))
-        .collect()
-});
+static INSTRUMENTS: LazyLock<Vec<Instrument>> =
+    LazyLock::new(|| INSTRUMENT_ROWS.iter().map(|row| read_instrument(row).expect(SOUND)).collect());
+static RULES: LazyLock<Vec<Rule>> =
+    LazyLock::new(|| RULE_ROWS.iter().map(|row| read_rule(row).expect(SOUND)).collect());
+static RULE_INDEX: LazyLock<HashMap<&'static str, usize>> =
+    LazyLock::new(|| RULES.iter().enumerate().map(|(at, rule)| (rule.id, at)).collect());
 /// One for each of [`Code::ALL`], in that order.
 static REFUSALS: LazyLock<[Refusal; Code::ALL.len()]> = LazyLock::new(|| {
     Code::ALL.map(|code| {
-        let row = REFUSAL_ROWS
-            .iter()
-            .find(|row| row.get(0) == Some(code.as_str()));
+        let row = REFUSAL_ROWS.iter().find(|row| row.get(0) == Some(code.as_str()));
         row.and_then(read_refusal).expect(SOUND)
     })
 });
 
 fn rows(text: &str) -> Vec<StringRecord> {
-    csv::Reader::from_reader(text.as_bytes())
-        .records()
-        .map(|row| row.expect(SOUND))
-        .collect()
+    csv::Reader::from_reader(text.as_bytes()).records().map(|row| row.expect(SOUND)).collect()
 }
 
 fn read_instrument(row: &'static StringRecord) -> Option<Instrument> {
@@ -556,12 +512,7 @@ fn read_rule(row: &'static StringRecord) -> Option<Rule> {
             _ => return None,
         },
         confidence: read_confidence(row.get(3)?)?,
-        bases: row
-            .get(4)?
-            .split("; ")
-            .filter(|s| !s.is_empty())
-            .map(read_basis)
-            .collect::<Option<_>>()?,
+        bases: row.get(4)?.split("; ").filter(|s| !s.is_empty()).map(read_basis).collect::<Option<_>>()?,
         sources: row.get(5)?,
     })
 }
@@ -589,11 +540,7 @@ fn read_refusal(row: &'static StringRecord) -> Option<Refusal> {
 
 /// The outer `None` is a fault, the inner one an empty field.
 fn read_day(text: &str) -> Option<Option<Date>> {
-    if text.is_empty() {
-        Some(None)
-    } else {
-        text.parse().ok().map(Some)
-    }
+    if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) }
 }
 
 fn read_confidence(text: &str) -> Option<Confidence> {
@@ -614,9 +561,7 @@ mod tests {
     use super::*;
 
     fn every_day() -> impl Iterator<Item = Date> {
-        date(2015, 1, 1)
-            .series(jiff::Span::new().days(1))
-            .take_while(|day| day.year() <= 2030)
+        date(2015, 1, 1).series(jiff::Span::new().days(1)).take_while(|day| day.year() <= 2030)
     }
 
     fn is_han(c: char) -> bool {
@@ -624,9 +569,7 @@ mod tests {
     }
 
     fn cites(rule: &Rule, day: Date) -> Vec<(&str, &str)> {
-        rule.bases_on(day)
-            .map(|basis| (basis.instrument.id, basis.article))
-            .collect()
+        rule.bases_on(day).map(|basis| (basis.instrument.id, basis.article)).collect()
     }
 
     #[test]
@@ -636,17 +579,9 @@ mod tests {
         let ids: Vec<_> = instruments().iter().map(|i| i.id).collect();
         assert_eq!(ids, listed.split_whitespace().collect::<Vec<_>>());
         for i in instruments() {
-            assert!(
-                i.name_zh.chars().any(is_han) && !i.name_en.is_empty(),
-                "{}",
-                i.id
-            );
+            assert!(i.name_zh.chars().any(is_han) && !i.name_en.is_empty(), "{}", i.id);
             assert_eq!(i.from.is_none(), i.force == Force::Draft, "{}", i.id);
-            assert!(
-                i.to.is_none_or(|to| i.from.is_some_and(|from| from <= to)),
-                "{}",
-                i.id
-            );
+            assert!(i.to.is_none_or(|to| i.from.is_some_and(|from| from <= to)), "{}", i.id);
         }
     }
 
@@ -674,35 +609,17 @@ mod tests {
                 assert!(rule(&format!("{family}{n}")).is_some(), "{family}{n}");
             }
         }
-        let of_sheet = rules()
-            .iter()
-            .filter(|rule| rule.id.starts_with("R-"))
-            .count();
+        let of_sheet = rules().iter().filter(|rule| rule.id.starts_with("R-")).count();
         assert_eq!(of_sheet, counts.iter().map(|(_, n)| n).sum::<usize>());
-        assert_eq!(
-            rules()
-                .iter()
-                .map(|rule| rule.id)
-                .collect::<HashSet<_>>()
-                .len(),
-            rules().len()
-        );
+        assert_eq!(rules().iter().map(|rule| rule.id).collect::<HashSet<_>>().len(), rules().len());
         assert!(rules().iter().all(|rule| !rule.demand_en.is_empty()));
     }
 
     #[test]
     fn a_rule_rests_on_something() {
         for rule in rules() {
-            assert!(
-                !rule.bases.is_empty() || !rule.sources.is_empty(),
-                "{}",
-                rule.id
-            );
-            assert!(
-                rule.kind != Kind::Law || !rule.bases.is_empty(),
-                "{} claims law without an article",
-                rule.id
-            );
+            assert!(!rule.bases.is_empty() || !rule.sources.is_empty(), "{}", rule.id);
+            assert!(rule.kind != Kind::Law || !rule.bases.is_empty(), "{} claims law without an article", rule.id);
         }
     }
 
@@ -718,11 +635,7 @@ mod tests {
     #[test]
     fn the_draft_is_never_cited_and_no_law_says_as_easy_as() {
         for rule in rules() {
-            assert!(
-                every_day()
-                    .step_by(30)
-                    .all(|day| cites(rule, day).iter().all(|b| b.0 != "L-SMSD20"))
-            );
+            assert!(every_day().step_by(30).all(|day| cites(rule, day).iter().all(|b| b.0 != "L-SMSD20")));
             assert!(!rule.demand_en.contains("as easy"), "{}", rule.id);
         }
     }
@@ -734,10 +647,7 @@ mod tests {
             assert_eq!(code as usize, at);
             assert_eq!(code.as_str().parse(), Ok(code));
             assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
-            assert_eq!(
-                serde_json::from_value::<Code>(code.as_str().into()).unwrap(),
-                code
-            );
+            assert_eq!(serde_json::from_value::<Code>(code.as_str().into()).unwrap(), code);
         }
         assert_eq!("No_Consent".parse::<Code>(), Err(UnknownCode));
         assert_eq!(REFUSAL_ROWS.len(), Code::ALL.len());
@@ -749,20 +659,11 @@ mod tests {
             let told = code.explain(date(2026, 11, 23));
             assert!(!told.rules.is_empty(), "{code}");
             for zh in [told.sentence_zh, told.remedy_zh] {
-                assert!(
-                    zh.chars().filter(|&c| is_han(c)).count() >= 8 && zh.ends_with('。'),
-                    "{code}: {zh}"
-                );
-                assert!(
-                    !zh.bytes().any(|b| b.is_ascii_alphanumeric() || b == b'_'),
-                    "{code}: {zh}"
-                );
+                assert!(zh.chars().filter(|&c| is_han(c)).count() >= 8 && zh.ends_with('。'), "{code}: {zh}");
+                assert!(!zh.bytes().any(|b| b.is_ascii_alphanumeric() || b == b'_'), "{code}: {zh}");
             }
             for en in [told.sentence_en, told.remedy_en] {
-                assert!(
-                    en.is_ascii() && en.ends_with('.') && !en.contains('_'),
-                    "{code}: {en}"
-                );
+                assert!(en.is_ascii() && en.ends_with('.') && !en.contains('_'), "{code}: {en}");
             }
         }
     }
@@ -788,19 +689,10 @@ mod tests {
                 let told = code.explain(day);
                 for basis in &told.bases {
                     let source = instrument(basis.instrument).unwrap();
-                    assert!(
-                        basis.from <= day && basis.to.is_none_or(|to| day <= to),
-                        "{code} {day} {basis}"
-                    );
-                    assert!(
-                        basis.confidence != Confidence::U && source.force != Force::Draft,
-                        "{code} {day}"
-                    );
+                    assert!(basis.from <= day && basis.to.is_none_or(|to| day <= to), "{code} {day} {basis}");
+                    assert!(basis.confidence != Confidence::U && source.force != Force::Draft, "{code} {day}");
                 }
-                assert!(
-                    told.kind != Kind::Law || !told.bases.is_empty(),
-                    "{code} {day}"
-                );
+                assert!(told.kind != Kind::Law || !told.bases.is_empty(), "{code} {day}");
             }
         }
     }
@@ -820,19 +712,14 @@ mod tests {
             for claim in ["law requires", "unlawful", "illegal", "by law"] {
                 assert!(!told.sentence_en.contains(claim), "{code}");
             }
-            assert!(
-                !told.sentence_zh.contains('法') || told.sentence_zh.contains("无法"),
-                "{code}"
-            );
+            assert!(!told.sentence_zh.contains('法') || told.sentence_zh.contains("无法"), "{code}");
         }
     }
 
     #[test]
     fn the_refusals_that_rest_on_law_do_so_today() {
         let today = date(2026, 11, 23);
-        let lawful = Code::ALL
-            .into_iter()
-            .filter(|code| code.explain(today).kind == Kind::Law);
+        let lawful = Code::ALL.into_iter().filter(|code| code.explain(today).kind == Kind::Law);
         let names: Vec<_> = lawful.map(Code::as_str).collect();
         assert_eq!(
             names.join(" "),
@@ -864,10 +751,6 @@ mod tests {
         assert_eq!(json["bases"][0]["from"], "2021-01-01");
         assert_eq!(json["bases"][0]["to"], serde_json::Value::Null);
         assert_eq!(json["bases"][0]["confidence"], "C");
-        assert!(
-            Code::ALL
-                .iter()
-                .all(|c| !c.explain(date(2020, 1, 1)).to_string().contains('\n'))
-        );
+        assert!(Code::ALL.iter().all(|c| !c.explain(date(2020, 1, 1)).to_string().contains('\n')));
     }
 }

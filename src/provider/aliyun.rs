@@ -413,7 +413,12 @@ pub(crate) fn callback(body: &[u8]) -> Result<Callback, InboundError> {
     let count = rows.len();
     let events: Vec<Inbound> = rows.into_iter().filter_map(event).collect();
     if events.len() < count {
-        tracing::warn!(provider = "aliyun", left_out = count - events.len(), of = count, "callback rows without a number");
+        tracing::warn!(
+            provider = "aliyun",
+            left_out = count - events.len(),
+            of = count,
+            "callback rows without a number"
+        );
     }
     if events.is_empty() && count > 0 {
         return Err(InboundError::Malformed { at: 0, what: "phone_number and send_time in every row" });
@@ -430,10 +435,7 @@ fn event(row: Push<'_>) -> Option<Inbound> {
         let sequence = row.sequence_id.as_ref().map(ToString::to_string).unwrap_or_default();
         let content = text(&row.content);
         return Some(Inbound::Reply(Reply {
-            event_id: event_id(
-                "up",
-                &[&row.phone_number, &row.send_time, &content, &text(&row.dest_code), &sequence],
-            ),
+            event_id: event_id("up", &[&row.phone_number, &row.send_time, &content, &text(&row.dest_code), &sequence]),
             phone,
             text: content,
             at: Timestamp::parse_beijing(&row.send_time).ok()?,
@@ -656,7 +658,10 @@ mod tests {
         assert!(matches!(push(path, &many), Err(InboundError::Malformed { .. })));
         let big = " ".repeat(HttpCall::MAX_BODY + 1);
         assert!(matches!(push(path, &big), Err(InboundError::TooLarge { .. })));
-        assert!(matches!(push(path, "[1"), Err(InboundError::Malformed { at: 2.., .. }) | Err(InboundError::Malformed { .. })));
+        assert!(matches!(
+            push(path, "[1"),
+            Err(InboundError::Malformed { at: 2.., .. }) | Err(InboundError::Malformed { .. })
+        ));
         assert!(matches!(push(path, &"[".repeat(100_000)), Err(InboundError::Malformed { .. })));
     }
 
@@ -673,7 +678,12 @@ mod tests {
     #[test]
     fn nothing_secret_is_printed() {
         let a = account().security_token(Secret::new("tok3n"));
-        let out = a.call("h", "SendSms", &[("PhoneNumbers", "13800000001")], &Stamp { at: Timestamp::EPOCH, nonce: "n".into() });
+        let out = a.call(
+            "h",
+            "SendSms",
+            &[("PhoneNumbers", "13800000001")],
+            &Stamp { at: Timestamp::EPOCH, nonce: "n".into() },
+        );
         let shown = format!("{a:?} {out:?}");
         for secret in ["s3cret", "tok3n", "0123456789abcdef", "13800000001"] {
             assert!(!shown.contains(secret), "{shown}");

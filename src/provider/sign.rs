@@ -180,10 +180,7 @@ mod tests {
         // FIPS 180-4 "abc"; RFC 4231 case 2; RFC 1321; RFC 2202 case 2.
         assert_eq!(sha256_hex(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         let jefe = b"what do ya want for nothing?";
-        assert_eq!(
-            hmac_sha256_hex(b"Jefe", jefe),
-            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
-        );
+        assert_eq!(hmac_sha256_hex(b"Jefe", jefe), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
         assert_eq!(md5_hex(b"message digest"), "f96b697d7cb7938d525a2f31aaf161d0");
         assert_eq!(hmac_sha1_base64(b"Jefe", jefe), "7/zfauXrL6LSdBbV8YTfnCWafHk=");
     }

@@ -252,8 +252,7 @@ impl<'de, T: serde::Deserialize<'de>> serde::Deserialize<'de> for Items<T> {
 
 /// Where a JSON error stands in `body`, in bytes; its own text may quote values and is dropped.
 pub(crate) fn malformed(body: &[u8], e: &serde_json::Error, what: &'static str) -> InboundError {
-    let line: usize =
-        body.split_inclusive(|b| *b == b'\n').take(e.line().saturating_sub(1)).map(<[u8]>::len).sum();
+    let line: usize = body.split_inclusive(|b| *b == b'\n').take(e.line().saturating_sub(1)).map(<[u8]>::len).sum();
     InboundError::Malformed { at: (line + e.column().saturating_sub(1)).min(body.len()), what }
 }
 
@@ -299,8 +298,8 @@ mod http {
     use std::fmt;
     use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
     use std::pin::Pin;
-    use std::sync::{Arc, Mutex, PoisonError};
     use std::sync::atomic::{AtomicI64, Ordering};
+    use std::sync::{Arc, Mutex, PoisonError};
     use std::task::{Context, Poll};
     use std::time::Duration;
 
@@ -817,8 +816,9 @@ mod http {
         use rustls_platform_verifier::BuilderVerifierExt;
         let broken = |e: rustls::Error| SettingsError::Tls(Box::new(e));
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder =
-            rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(broken)?;
+        let builder = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(broken)?;
         let mut config = if used {
             builder.with_platform_verifier().map_err(broken)?.with_no_client_auth()
         } else {

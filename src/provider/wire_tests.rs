@@ -202,7 +202,9 @@ async fn refusals_carry_their_blame() {
     assert_eq!(outcomes, [Outcome::Accepted, Outcome::Rejected(Blame::Person), Outcome::Accepted]);
     assert_eq!(gateway.totals().messages, 2);
 
-    for (wrong, code) in [("isv.AMOUNT_NOT_ENOUGH", Outcome::Rejected(Blame::Account)), ("isp.SYSTEM_ERROR", Outcome::Unknown)] {
+    for (wrong, code) in
+        [("isv.AMOUNT_NOT_ENOUGH", Outcome::Rejected(Blame::Account)), ("isp.SYSTEM_ERROR", Outcome::Unknown)]
+    {
         let (_, address) = served(Account::aliyun(), Script::new().then(Step::Refuse(wrong.into()))).await;
         assert_eq!(outcome(&send(aliyun(), &address, 1, false).await.0), (code, wrong.into()));
     }
@@ -369,13 +371,22 @@ fn addresses_are_checked_before_anything_is_sent() {
         let s = HttpSettings::new().endpoint(address).loopback_only(local);
         Http::new(yunpian(), s, system()).map(|_| ())
     };
-    for address in ["http://sms.yunpian.com", "http://10.0.0.1", "http://localhost.example.com", "http://128.0.0.1:80"] {
+    for address in ["http://sms.yunpian.com", "http://10.0.0.1", "http://localhost.example.com", "http://128.0.0.1:80"]
+    {
         assert!(matches!(made(address, false), Err(SettingsError::Insecure)), "{address}");
     }
     for address in ["https://sms.yunpian.com", "https://10.0.0.1:444"] {
         assert!(matches!(made(address, true), Err(SettingsError::NotLoopback)), "{address}");
     }
-    for address in ["", "sms.yunpian.com", "ftp://127.0.0.1", "http://u:p@127.0.0.1", "http://127.0.0.1/x", "http://127.0.0.1/?a", "http://127.0.0.1/#a"] {
+    for address in [
+        "",
+        "sms.yunpian.com",
+        "ftp://127.0.0.1",
+        "http://u:p@127.0.0.1",
+        "http://127.0.0.1/x",
+        "http://127.0.0.1/?a",
+        "http://127.0.0.1/#a",
+    ] {
         assert!(matches!(made(address, false), Err(SettingsError::Endpoint)), "{address}");
     }
     for address in ["http://127.0.0.1:9", "http://[::1]:9", "http://localhost:9", "http://127.9.9.9"] {
@@ -479,13 +490,7 @@ async fn the_gateway_refuses_what_the_platform_would() {
     let out = aliyun().request(&one.request(), "h", &stamp).unwrap();
     let mut headers: Vec<(&str, &str)> = out.headers.iter().map(|(n, v)| (*n, v.as_ref())).collect();
     headers.push(("host", "h"));
-    let call = crate::testing::gateway::Call {
-        method: "POST",
-        path: "/",
-        query: &out.query,
-        headers,
-        body: &out.body,
-    };
+    let call = crate::testing::gateway::Call { method: "POST", path: "/", query: &out.query, headers, body: &out.body };
     let handled = |now| String::from_utf8(gateway.handle(&call, now).body).unwrap();
     assert!(handled(clock.now().plus(Duration::from_secs(901))).contains("InvalidTimeStamp.Expired"));
     assert!(handled(clock.now()).contains("\"OK\""));
@@ -578,9 +583,7 @@ async fn send_costs_little_more_than_bare_reqwest() {
                 .no_proxy()
                 .build()
                 .unwrap();
-            let out = yunpian()
-                .request(&b.request(), "h", &crate::clock::Stamp::fresh(&*clock))
-                .unwrap();
+            let out = yunpian().request(&b.request(), "h", &crate::clock::Stamp::fresh(&*clock)).unwrap();
             let started = Instant::now();
             let workers: Vec<_> = (0..FLIGHT)
                 .map(|_| {
@@ -594,8 +597,7 @@ async fn send_costs_little_more_than_bare_reqwest() {
                                 .send()
                                 .await
                                 .unwrap();
-                            let _: serde_json::Value =
-                                serde_json::from_slice(&sent.bytes().await.unwrap()).unwrap();
+                            let _: serde_json::Value = serde_json::from_slice(&sent.bytes().await.unwrap()).unwrap();
                         }
                     })
                 })

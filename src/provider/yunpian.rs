@@ -150,11 +150,10 @@ impl Wire for Yunpian {
             numbers.push_str(&ticket.phone().national());
         }
         let reference = self.uid.then(|| request.reference().to_string());
-        let joined = request.is_personal().then(|| {
-            multi_text(request.tickets().iter().map(|t| t.text().unwrap_or(rendition.text())))
-        });
-        let mut params =
-            vec![("mobile", numbers.as_str()), ("text", joined.as_deref().unwrap_or(rendition.text()))];
+        let joined = request
+            .is_personal()
+            .then(|| multi_text(request.tickets().iter().map(|t| t.text().unwrap_or(rendition.text()))));
+        let mut params = vec![("mobile", numbers.as_str()), ("text", joined.as_deref().unwrap_or(rendition.text()))];
         if let Some(extension) = rendition.extension() {
             params.push(("extend", extension));
         }
@@ -346,7 +345,11 @@ fn add(by_phone: &mut HashMap<Phone, Verdict>, mobile: &str, verdict: Verdict) {
 fn verdict(number: i64, sid: &Sid<'_>, status: u16, is_row: bool) -> Verdict {
     match code(number) {
         Some(row) if row.outcome == Outcome::Accepted => {
-            if (200..300).contains(&status) { row.verdict(sid.id()) } else { Verdict::unknown("contradiction") }
+            if (200..300).contains(&status) {
+                row.verdict(sid.id())
+            } else {
+                Verdict::unknown("contradiction")
+            }
         }
         // In a row, a bad format is the number's: all else in the request is shared by the rows that were taken.
         Some(row) if is_row && number == 2 => Verdict::rejected(Blame::Person, Consequence::None, row.code),
@@ -553,7 +556,12 @@ fn reports(json: &str) -> Result<Callback, InboundError> {
     let count = rows.len();
     let events: Vec<Inbound> = rows.into_iter().filter_map(report).collect();
     if events.len() < count {
-        tracing::warn!(provider = "yunpian", left_out = count - events.len(), of = count, "report rows without a number");
+        tracing::warn!(
+            provider = "yunpian",
+            left_out = count - events.len(),
+            of = count,
+            "report rows without a number"
+        );
     }
     if events.is_empty() && count > 0 {
         return Err(InboundError::Malformed { at: 0, what: "mobile and user_receive_time in every row" });
@@ -696,7 +704,8 @@ mod tests {
     fn rows_that_disagree_prove_nothing() {
         let twice = r#"{"data":[{"code":0,"mobile":"13800000001","sid":1},{"code":0,"mobile":"13800000001","sid":2}]}"#;
         assert_eq!(of(twice, 200).unwrap()[&p("13800000001")], Verdict::accepted("1"));
-        let split = r#"{"data":[{"code":0,"mobile":"13800000001","sid":1},{"code":10,"mobile":"13800000001","sid":0}]}"#;
+        let split =
+            r#"{"data":[{"code":0,"mobile":"13800000001","sid":1},{"code":10,"mobile":"13800000001","sid":0}]}"#;
         assert_eq!(of(split, 200).unwrap()[&p("13800000001")].outcome, Outcome::Unknown);
     }
 
@@ -736,7 +745,10 @@ mod tests {
             let got = y.inbound(&call("/cb/secret", body)).unwrap();
             assert_eq!(got.answer.body, "SUCCESS");
             let [Inbound::Report(r)] = &got.events[..] else { panic!() };
-            assert_eq!((r.code.as_str(), r.delivered, r.provider_id.as_deref()), ("MK:0001", Some(false), Some("9528")));
+            assert_eq!(
+                (r.code.as_str(), r.delivered, r.provider_id.as_deref()),
+                ("MK:0001", Some(false), Some("9528"))
+            );
             assert!(r.reference.is_some());
         }
         assert_eq!(y.inbound(&call("/cb/secret2", &once)).unwrap_err(), InboundError::Forged);
@@ -753,7 +765,10 @@ mod tests {
         for body in [sign::form_value(&json), sign::form_value(&sign::form_value(&json))] {
             let got = y.inbound(&call("/any", &format!("sms_reply={body}"))).unwrap();
             let [Inbound::Reply(r)] = &got.events[..] else { panic!() };
-            assert_eq!((r.text.as_str(), r.event_id.as_str(), r.extension.as_deref()), ("100%+R %41", "i1", Some("01")));
+            assert_eq!(
+                (r.text.as_str(), r.event_id.as_str(), r.extension.as_deref()),
+                ("100%+R %41", "i1", Some("01"))
+            );
         }
         let other = Yunpian::new(Secret::new("kez"));
         let body = format!("sms_reply={}", sign::form_value(&json));
@@ -763,7 +778,19 @@ mod tests {
     #[test]
     fn callbacks_never_panic() {
         let y = Yunpian::new(Secret::new("k")).callback_path(Secret::new("/"));
-        for body in ["", "=", "sms_reply", "sms_reply=", "sms_reply=%", "sms_reply=%ff", "sms_reply=[]", "sms_reply={}", "sms_status=[1]", "sms_status=%257B", "x=1&sms_status=[{}]"] {
+        for body in [
+            "",
+            "=",
+            "sms_reply",
+            "sms_reply=",
+            "sms_reply=%",
+            "sms_reply=%ff",
+            "sms_reply=[]",
+            "sms_reply={}",
+            "sms_status=[1]",
+            "sms_status=%257B",
+            "x=1&sms_status=[{}]",
+        ] {
             assert!(y.inbound(&call("/", body)).is_err(), "{body}");
         }
     }

@@ -10,7 +10,7 @@ mod lexicon;
 
 use std::sync::LazyLock;
 
-use folded::Folded;
+use folded::{Folded, from_pinyin};
 use lexicon::{BREAK, Lexicon, MASK, QUOTE, Words, lines};
 
 /// How far a refusal reaches. [`Intent::Yes`] and [`Intent::Other`] always carry [`Breadth::Sender`].
@@ -64,11 +64,7 @@ pub fn read(text: &str) -> Reading {
         Intent::Complaint | Intent::Stop => breadth(&folded),
         Intent::Other | Intent::Yes => Breadth::Sender,
     };
-    Reading {
-        intent,
-        breadth,
-        rule,
-    }
+    Reading { intent, breadth, rule }
 }
 
 macro_rules! lists {
@@ -106,10 +102,18 @@ lists! {
     REFUSALS_EN: Phrases = "refusals_en.txt";
     SOLE: Words = "sole.txt";
     TAILS: Words = "tails.txt";
+    WANTS: Lexicon = "wants.txt";
     WEAK: Lexicon = "weak.txt";
     WHERE: Lexicon = "ask_where.txt";
     YES: Words = "yes.txt";
 }
+
+/// A command letter that is part of a word of goods.
+static SIZES: LazyLock<Lexicon> = LazyLock::new(|| {
+    Lexicon::new(
+        "r|t|td+码|恤|号|型|款|系|牌|档|裤|台|卡|级|字|口|区|币|图|裙|客|网|线|还|有|的|是|码|能|可|多|怎|什\n",
+    )
+});
 
 /// Kinds of verb after a negator.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -123,15 +127,13 @@ enum Verb {
 }
 
 static VERBS: LazyLock<Vec<(Vec<char>, Verb)>> = LazyLock::new(|| {
-    let rows =
-        lines(include_str!("../../data/replies/verbs.txt")).filter_map(|line| line.split_once(','));
+    let rows = lines(include_str!("../../data/replies/verbs.txt")).filter_map(|line| line.split_once(','));
     let kind = |kind| match kind {
         "strong" => Verb::Strong,
         "send" => Verb::Send,
         _ => Verb::Weak,
     };
-    rows.map(|(verb, name)| (verb.chars().collect(), kind(name)))
-        .collect()
+    rows.map(|(verb, name)| (verb.chars().collect(), kind(name))).collect()
 });
 
 /// Words of messages, and of what else carries information.
@@ -139,8 +141,7 @@ static MESSAGES: LazyLock<Lexicon> =
     LazyLock::new(|| Lexicon::new("短信\n信息\n消息\n广告\n推销\n推送\n彩信\n推广\n营销\n促销\n"));
 
 /// Words that are only ever about messages.
-static ADS: LazyLock<Lexicon> =
-    LazyLock::new(|| Lexicon::new("广告\n推销\n推送\n发短信\n垃圾短信\n营销\n"));
+static ADS: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::new("广告\n推销\n推送\n发短信\n垃圾短信\n营销\n"));
 
 fn phrases(file: &'static str) -> Phrases {
     lines(file).map(|line| format!(" {line} ")).collect()
@@ -151,33 +152,41 @@ fn decide(folded: &Folded) -> (Intent, &'static str) {
         return (Intent::Other, "blank");
     }
     // Masked first: `不要退订` is made of two commands and is none.
-    if is_command(&MASKS.mask(&folded.compact)) {
+    if is_command(&masked(&folded.compact)) {
         return (Intent::Stop, "command");
     }
-    if is_yes(&folded.compact) {
+    if is_yes(&folded.compact) && !asks_how(&folded.compact) {
         return (Intent::Yes, "yes");
     }
     if let Some(hint) = hint(&folded.text) {
         return quoted(&folded.text, hint);
     }
-    free(folded)
+    let reading = free(folded);
+    if reading.0 == Intent::Other
+        && let Some(han) = from_pinyin(&folded.compact)
+    {
+        let folded = Folded::new(&han);
+        if is_command(&masked(&folded.compact)) {
+            return (Intent::Stop, "pinyin");
+        }
+        return free(&folded);
+    }
+    reading
+}
+
+/// Struck of everything that holds the words of a refusal and is none.
+fn masked(text: &[char]) -> Vec<char> {
+    MASKS.mask(&WANTS.strike(text))
 }
 
 /// Free text: no bare command, no copied hint.
 fn free(folded: &Folded) -> (Intent, &'static str) {
-    let masked = MASKS.mask(&folded.text);
+    let masked = masked(&folded.text);
     let words = strike(&folded.words, &MASKS_EN);
-    let masked_clauses: Vec<Vec<char>> = folded
-        .clauses
-        .iter()
-        .map(|clause| MASKS.mask(clause))
-        .collect();
+    let masked_clauses: Vec<Vec<char>> = folded.clauses.iter().map(|clause| self::masked(clause)).collect();
     let order = ORDER.found_in(&folded.text) || contains(&folded.words, &ORDER_EN);
 
-    if COMPLAINTS.found_in(&masked)
-        || is_complaint_number(&folded.text)
-        || contains(&words, &COMPLAINTS_EN)
-    {
+    if COMPLAINTS.found_in(&masked) || is_complaint_number(&folded.text) || contains(&words, &COMPLAINTS_EN) {
         return (Intent::Complaint, "complaint");
     }
     if REFUSALS.found_in(&masked) || ALWAYS.found_in(&folded.text) {
@@ -195,6 +204,9 @@ fn free(folded: &Folded) -> (Intent, &'static str) {
     if first_clause_is_command(folded) {
         return (Intent::Stop, "command-first");
     }
+    if last_clause_is_command(folded) {
+        return (Intent::Stop, "command-last");
+    }
     if order {
         return (Intent::Other, "order");
     }
@@ -207,7 +219,7 @@ fn free(folded: &Folded) -> (Intent, &'static str) {
     if masked_clauses.iter().any(command) {
         return (Intent::Stop, "command-clause");
     }
-    if command_at_edge(&folded.text) && !is_question(folded) {
+    if command_at_edge(&folded.text) && is_set_off(folded) && !is_question(folded) {
         return (Intent::Stop, "command-edge");
     }
     if names_goods(&folded.text) && !ADS.found_in(&masked) {
@@ -224,19 +236,19 @@ fn free(folded: &Folded) -> (Intent, &'static str) {
 
 /// A command, alone or with polite words: `R`, `R谢谢`, `我要退订`, `退订退订`, `TTT`, `R1`.
 fn is_command(text: &[char]) -> bool {
-    if SOLE.holds(text) {
+    if SOLE.holds(text) || is_zeros(text) {
         return true;
     }
     peel(text, &|run| is_command_run(run), &COMMANDS)
 }
 
+/// `0000`, also with letters for the digits.
+fn is_zeros(text: &[char]) -> bool {
+    (4..=8).contains(&text.len()) && text.iter().all(|c| matches!(c, '0' | 'o' | '零' | '〇'))
+}
+
 fn is_yes(text: &[char]) -> bool {
-    YES.holds(text)
-        || peel(
-            text,
-            &|run| matches!(run, ['y'] | ['y', 'y'] | ['y', 'e', 's']),
-            &YES,
-        )
+    YES.holds(text) || peel(text, &|run| matches!(run, ['y'] | ['y', 'y'] | ['y', 'e', 's']), &YES)
 }
 
 /// Longest text that is tried as command and politeness; a longer one is prose.
@@ -256,10 +268,7 @@ fn peel(text: &[char], latin: &dyn Fn(&[char]) -> bool, core: &Words) -> bool {
             continue;
         }
         if text[at].is_ascii_alphanumeric() {
-            let run = text[at..]
-                .iter()
-                .take_while(|c| c.is_ascii_alphanumeric())
-                .count();
+            let run = text[at..].iter().take_while(|c| c.is_ascii_alphanumeric()).count();
             if latin(&text[at..at + run]) {
                 reach[at + run][1] = true;
             }
@@ -279,6 +288,9 @@ fn peel(text: &[char], latin: &dyn Fn(&[char]) -> bool, core: &Words) -> bool {
 
 /// One Latin command: repeated letters, doubled words, a stray digit.
 fn is_command_run(run: &[char]) -> bool {
+    if is_zeros(run) {
+        return true;
+    }
     let letters: Vec<char> = match run {
         [head @ .., last] if last.is_ascii_digit() && !head.is_empty() => head.to_vec(),
         [first, tail @ ..] if first.is_ascii_digit() && !tail.is_empty() => tail.to_vec(),
@@ -288,48 +300,30 @@ fn is_command_run(run: &[char]) -> bool {
         return false;
     }
     const REPEATED: [&str; 7] = ["r", "t", "n", "td", "qx", "stop", "tuiding"];
-    const WHOLE: [&str; 8] = [
-        "unsubscribe",
-        "unsub",
-        "stopall",
-        "optout",
-        "tuidin",
-        "quxiaodingyue",
-        "unsubscribeall",
-        "stopstopall",
-    ];
+    const WHOLE: [&str; 8] =
+        ["unsubscribe", "unsub", "stopall", "optout", "tuidin", "quxiaodingyue", "unsubscribeall", "stopstopall"];
     let text: String = letters.iter().collect();
     !text.is_empty()
         && (WHOLE.contains(&text.as_str())
-            || REPEATED.iter().any(|word| {
-                text.len().is_multiple_of(word.len()) && text.replace(word, "").is_empty()
-            }))
+            || REPEATED.iter().any(|word| text.len().is_multiple_of(word.len()) && text.replace(word, "").is_empty()))
 }
 
 /// Where the printed hint stands in the text, if it was copied: `拒收请回复R`, `回T退订`, `退订回TD`.
 fn hint(text: &[char]) -> Option<std::ops::Range<usize>> {
     static BEFORE: LazyLock<Lexicon> = LazyLock::new(|| {
         Lexicon::new(
-            "拒收|退订|不想收|取消|取消订阅|拒接+请回复|请回|回复|回|请发|发送|发|按+td|r|t|n|qx|退订|拒收\n",
+            "拒收|退订|不想收|取消|取消订阅|拒接+请回复|请回|回复|回|请发|发送|发|请按|按+td|r|t|n|qx|0000|退订|拒收\n",
         )
     });
     static AFTER: LazyLock<Lexicon> = LazyLock::new(|| {
         Lexicon::new(
-            "请回复|请回|回复|回|请发|发送|发+td|r|t|n|qx+退订|拒收|可退订|可拒收|取消|即可退订|以退订|取消订阅\n",
+            "请回复|请回|回复|回|请发|发送|发+td|r|t|n|qx|0000+退订|拒收|可退订|可拒收|取消|即可退订|以退订|取消订阅\n",
         )
     });
-    let at = |at: usize| {
-        BEFORE
-            .end_at(text, at)
-            .max(AFTER.end_at(text, at))
-            .map(|end| at..end)
-    };
+    let at = |at: usize| BEFORE.end_at(text, at).max(AFTER.end_at(text, at)).map(|end| at..end);
     (0..text.len()).rev().find_map(at).map(|hint| {
         // `回复R拒收` starts earlier than the `拒收` inside it.
-        (hint.start.saturating_sub(4)..hint.start)
-            .find_map(at)
-            .filter(|wider| wider.end >= hint.end)
-            .unwrap_or(hint)
+        (hint.start.saturating_sub(4)..hint.start).find_map(at).filter(|wider| wider.end >= hint.end).unwrap_or(hint)
     })
 }
 
@@ -341,33 +335,18 @@ fn quoted(text: &[char], hint: std::ops::Range<usize>) -> (Intent, &'static str)
     let lead: String = before.iter().collect();
     let ad = quote.is_some() || before.len() > 12;
     // Without a sender name nobody can tell where the advertisement starts, so only what follows is the person's.
-    let parts: &[&String] = if quote.is_some() || !ad {
-        &[&added, &lead]
-    } else {
-        &[&added]
-    };
+    let parts: &[&String] = if quote.is_some() || !ad { &[&added, &lead] } else { &[&added] };
     let mut question = false;
-    for part in parts
-        .iter()
-        .filter(|part| !part.trim_matches([BREAK, MASK]).is_empty())
-    {
+    for part in parts.iter().filter(|part| !part.trim_matches([BREAK, MASK]).is_empty()) {
         let folded = Folded::new(part);
-        let (intent, _) = if is_command(&folded.compact) {
-            (Intent::Stop, "")
-        } else {
-            free(&folded)
-        };
+        let (intent, _) = if is_command(&folded.compact) { (Intent::Stop, "") } else { free(&folded) };
         match intent {
             Intent::Complaint => return (Intent::Complaint, "quoted-complaint"),
             Intent::Stop => return (Intent::Stop, "quoted-stop"),
             Intent::Other | Intent::Yes => question |= is_question(&folded),
         }
     }
-    if question {
-        (Intent::Other, "quoted-question")
-    } else {
-        (Intent::Stop, "hint")
-    }
+    if question { (Intent::Other, "quoted-question") } else { (Intent::Stop, "hint") }
 }
 
 fn is_question(folded: &Folded) -> bool {
@@ -382,15 +361,13 @@ fn is_question(folded: &Folded) -> bool {
 /// Refusals of the form *do not* + *send me*, unless goods follow or the talk is of holding a parcel back.
 fn negated_sending(text: &[char], order: bool, holds_parcel: impl Fn() -> bool) -> bool {
     (0..text.len()).any(|at| {
-        NEGATORS
-            .lengths_at(text, at)
-            .any(|length| match verb_after(text, at + length) {
-                None => false,
-                Some((_, Verb::Strong)) => true,
-                Some((end, _)) if goods_after(text, end) => false,
-                Some((_, Verb::Weak)) => !order,
-                Some((_, Verb::Send)) => !holds_parcel(),
-            })
+        NEGATORS.lengths_at(text, at).any(|length| match verb_after(text, at + length) {
+            None => false,
+            Some((_, Verb::Strong)) => true,
+            Some((end, _)) if goods_after(text, end) => false,
+            Some((_, Verb::Weak)) => !order,
+            Some((_, Verb::Send)) => !holds_parcel(),
+        })
     })
 }
 
@@ -401,10 +378,7 @@ fn verb_after(text: &[char], start: usize) -> Option<(usize, Verb)> {
     let mut at = start;
     let mut weak = None;
     for _ in 0..=FILLERS_MOST {
-        let here = VERBS
-            .iter()
-            .filter(|(verb, _)| text[at..].starts_with(verb))
-            .max_by_key(|(verb, _)| verb.len());
+        let here = VERBS.iter().filter(|(verb, _)| text[at..].starts_with(verb)).max_by_key(|(verb, _)| verb.len());
         match here {
             Some((verb, kind @ (Verb::Send | Verb::Strong))) => {
                 return Some((at + verb.len(), *kind));
@@ -422,13 +396,8 @@ fn verb_after(text: &[char], start: usize) -> Option<(usize, Verb)> {
 }
 
 fn goods_after(text: &[char], end: usize) -> bool {
-    let clause = text[end..]
-        .iter()
-        .position(|c| matches!(*c, BREAK | QUOTE))
-        .map_or(text.len(), |length| end + length);
-    if ADS.found_in(&text[end..clause.min(end + 8)])
-        || MESSAGES.found_in(&text[end..clause.min(end + 8)])
-    {
+    let clause = text[end..].iter().position(|c| matches!(*c, BREAK | QUOTE)).map_or(text.len(), |length| end + length);
+    if ADS.found_in(&text[end..clause.min(end + 8)]) || MESSAGES.found_in(&text[end..clause.min(end + 8)]) {
         return false;
     }
     let mut at = end;
@@ -452,12 +421,8 @@ fn names_goods(text: &[char]) -> bool {
 /// Someone who holds a parcel back and does not speak of messages.
 fn holds_parcel(folded: &Folded) -> bool {
     let text = WHERE.mask(&folded.text);
-    let refund = folded.clauses.iter().any(|clause| {
-        matches!(
-            clause.as_slice(),
-            ['退', '款'] | ['退', '货'] | ['退', '钱']
-        )
-    });
+    let refund =
+        folded.clauses.iter().any(|clause| matches!(clause.as_slice(), ['退', '款'] | ['退', '货'] | ['退', '钱']));
     (refund || HOLD.found_in(&text)) && !MESSAGES.found_in(&text)
 }
 
@@ -466,20 +431,16 @@ fn command_at_edge(text: &[char]) -> bool {
     let latin = |c: &&char| c.is_ascii_alphanumeric();
     let head = text.iter().take_while(latin).count();
     let tail = text.iter().rev().take_while(latin).count();
-    let others = text[head..text.len() - tail.min(text.len() - head)]
-        .iter()
-        .any(char::is_ascii_alphanumeric);
+    let others = text[head..text.len() - tail.min(text.len() - head)].iter().any(char::is_ascii_alphanumeric);
     let sure = |run: &[char]| matches!(run, ['r'] | ['t', 'd'] | ['t'] | ['q', 'x'] | ['r', 'r']);
-    !others && (head < text.len()) && (sure(&text[..head]) || sure(&text[text.len() - tail..]))
+    !others
+        && head < text.len()
+        && SIZES.end_at(text, 0).is_none()
+        && (sure(&text[..head]) || sure(&text[text.len() - tail..]))
 }
 
 /// `R 另外我的退款呢`: a sure command set off from the rest stands, whatever follows; `R 码` and `T 恤` are one word.
 fn first_clause_is_command(folded: &Folded) -> bool {
-    static SIZES: LazyLock<Lexicon> = LazyLock::new(|| {
-        Lexicon::new(
-            "r|t|td+码|恤|号|型|款|系|牌|档|裤|台|卡|级|字|口|区|币|图|裙|客|网|线|还|有|的|是|码|能|可|多|怎|什\n",
-        )
-    });
     let [first, _, ..] = folded.clauses.as_slice() else {
         return false;
     };
@@ -488,9 +449,40 @@ fn first_clause_is_command(folded: &Folded) -> bool {
         && SIZES.end_at(&folded.text, 0).is_none()
 }
 
+/// `货收到了 TD`: the same at the end, unless a size or a model is told.
+fn last_clause_is_command(folded: &Folded) -> bool {
+    let [.., before, last] = folded.clauses.as_slice() else {
+        return false;
+    };
+    let told = |c: &char| "码号型款选是要发写成为牌叫单回寄拍买换收填".contains(*c);
+    matches!(last.as_slice(), ['r'] | ['t', 'd'] | ['r', 'r'])
+        && folded.words.split_whitespace().count() == 1
+        && !before.last().is_none_or(told)
+        && !is_question_word(before)
+}
+
+fn asks_how(text: &[char]) -> bool {
+    text.windows(2).any(|pair| matches!(pair, ['怎', _] | ['如', '何'] | ['咋', _] | ['你', '是']))
+}
+
+fn is_question_word(text: &[char]) -> bool {
+    text.iter().any(|c| matches!(c, '吗' | '呢' | '哪' | '几' | '什' | '谁'))
+}
+
+/// Whether a Latin command stands apart, or what it is joined to is no name: `R 谢了`, `TD了`, not `TD软件`.
+fn is_set_off(folded: &Folded) -> bool {
+    let latin = |clause: &&Vec<char>| clause.iter().any(char::is_ascii_alphanumeric);
+    let joined = folded.clauses.iter().find(latin);
+    joined.is_none_or(|clause| {
+        let han: Vec<char> = clause.iter().copied().filter(|c| !c.is_ascii_alphanumeric()).collect();
+        let polite =
+            POLITE.lengths_at(&han, 0).next().is_some() || matches!(han.as_slice(), ['发' | '回' | '按' | '退', ..]);
+        han.is_empty() || han.len() > 3 || polite || DOUBT.found_in(&han)
+    })
+}
+
 fn is_complaint_number(text: &[char]) -> bool {
-    text.split(|c| !c.is_ascii_digit())
-        .any(|run| NUMBERS.holds(run))
+    text.split(|c| !c.is_ascii_digit()).any(|run| NUMBERS.holds(run))
 }
 
 /// `unsubscribe` in any spelling, and pinyin that runs on.
@@ -533,20 +525,14 @@ fn contains(words: &str, phrases: &[String]) -> bool {
 }
 
 fn strike(words: &str, phrases: &[String]) -> String {
-    phrases.iter().fold(words.to_owned(), |words, phrase| {
-        words.replace(phrase.as_str(), " _ ")
-    })
+    phrases.iter().fold(words.to_owned(), |words, phrase| words.replace(phrase.as_str(), " _ "))
 }
 
 fn breadth(folded: &Folded) -> Breadth {
     let exact_zeros = folded.compact.len() >= 5 && folded.compact.iter().all(|&c| c == '0');
     let all = EVERYONE.found_in(&folded.compact) && !OWN_SENDER.found_in(&folded.compact);
     let english = folded.words.contains(" stop all ") || folded.words.contains(" all messages ");
-    if exact_zeros || all || english {
-        Breadth::Everyone
-    } else {
-        Breadth::Sender
-    }
+    if exact_zeros || all || english { Breadth::Everyone } else { Breadth::Sender }
 }
 
 #[cfg(test)]
@@ -559,20 +545,7 @@ mod tests {
 
     #[test]
     fn commands_survive_decoration() {
-        let commands = [
-            "R",
-            "T",
-            "TD",
-            "N",
-            "QX",
-            "退订",
-            "拒收",
-            "STOP",
-            "取消订阅",
-            "0000",
-            "别发了",
-            "拒收请回复R",
-        ];
+        let commands = ["R", "T", "TD", "N", "QX", "退订", "拒收", "STOP", "取消订阅", "0000", "别发了", "拒收请回复R"];
         let around = [
             "",
             " ",
@@ -598,8 +571,7 @@ mod tests {
             for left in around {
                 for right in around {
                     let wide: String = command.chars().map(widen).collect();
-                    let spaced: String =
-                        command.chars().flat_map(|c| [c, '\u{200B}', ' ']).collect();
+                    let spaced: String = command.chars().flat_map(|c| [c, '\u{200B}', ' ']).collect();
                     for form in [command.to_owned(), command.to_lowercase(), wide, spaced] {
                         let text = format!("{left}{form}{right}");
                         assert_eq!(intent(&text), Intent::Stop, "{text:?}");
@@ -610,33 +582,16 @@ mod tests {
     }
 
     fn widen(c: char) -> char {
-        if c.is_ascii_graphic() {
-            char::from_u32(u32::from(c) + 0xFEE0).unwrap()
-        } else {
-            c
-        }
+        if c.is_ascii_graphic() { char::from_u32(u32::from(c) + 0xFEE0).unwrap() } else { c }
     }
 
     #[test]
     fn breadth_is_everyone_only_when_said() {
-        for text in [
-            "STOPALL",
-            "00000",
-            "全部退订",
-            "所有商家都别发",
-            "任何短信都不要",
-            "stop all",
-        ] {
+        for text in ["STOPALL", "00000", "全部退订", "所有商家都别发", "任何短信都不要", "stop all"] {
             assert_eq!(read(text).breadth, Breadth::Everyone, "{text}");
         }
-        for text in [
-            "R",
-            "0000",
-            "退订",
-            "别发了",
-            "你们的所有短信都别发",
-            "所有你们的短信都退订",
-        ] {
+        for text in ["R", "0000", "退订", "别发了", "你们的所有短信都别发", "所有你们的短信都退订"]
+        {
             assert_eq!(read(text).breadth, Breadth::Sender, "{text}");
         }
     }

@@ -62,7 +62,9 @@ pub enum StoreError {
     #[error("the database cannot be opened for writing; check the path, the rights and the disk")]
     Open(#[source] Option<Box<dyn std::error::Error + Send + Sync>>),
     /// The bundled engine is older than the first one that is safe with several processes.
-    #[error("SQLite {found} is older than 3.51.3 and may corrupt a database shared by processes; build with the bundled one")]
+    #[error(
+        "SQLite {found} is older than 3.51.3 and may corrupt a database shared by processes; build with the bundled one"
+    )]
     UnsafeEngine {
         /// Its version.
         found: String,
@@ -821,8 +823,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     ) -> Result<Vec<ScanRow>>;
 
     /// Entries that became no row, by position.
-    async fn refused_entries(&self, campaign: CampaignKey, after: Option<u64>, limit: usize)
-    -> Result<Vec<RefusedEntry>>;
+    async fn refused_entries(
+        &self,
+        campaign: CampaignKey,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<RefusedEntry>>;
 
     /// Counts rows by state, code, variant and account, and refused entries as [`State::Refused`] without variant.
     async fn tally(&self, campaign: CampaignKey) -> Result<Vec<Tally>>;
@@ -892,6 +898,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     async fn senders(&self, rid: Rid, account: Option<AccountId>, from: Timestamp) -> Result<Vec<OwnerKey>>;
 
     /// Removes campaigns whose last row was begun before `messages_before`, their rows and requests; how many rows.
+    ///
+    /// Sends of the last 366 days stay whatever is asked: caps and promises are rebuilt from them.
     async fn retain(&self, messages_before: Timestamp) -> Result<u64>;
 
     /// Destroys a person's sealed evidence and numbers of one owner that need no longer be kept.

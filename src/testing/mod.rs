@@ -1,5 +1,7 @@
 //! Doubles, fake gateways, an injected clock and the vectors of the conformance suite: what a plugin author's CI needs.
 //! Outside semver.
+//!
+#![cfg_attr(all(feature = "sqlite", feature = "testing"), doc = include_str!("../docs/mocked.md"))]
 
 pub mod clock;
 #[cfg(feature = "testing")]

@@ -4,11 +4,11 @@
 
 use crate::clock::{Stamp, Timestamp};
 use crate::inbound::{Callback, HttpCall, Inbound, InboundError};
+use crate::provider::Outcome;
 use crate::provider::aliyun::{self, Aliyun};
 use crate::provider::sign::{self, Acs3};
 use crate::provider::wire::{Class, Incoming, Outgoing, Wire};
 use crate::provider::yunpian::{self, Yunpian};
-use crate::provider::Outcome;
 use crate::secret::Secret;
 use serde_json::{Value, json};
 
@@ -180,9 +180,7 @@ fn aliyun_signature(vector: &Value) -> Result<(), String> {
         return if got == wanted { Ok(()) } else { Err(format!("RPC signature {got}, wanted {wanted}")) };
     }
     let sent = expected["headers"].as_object().ok_or("no headers")?;
-    let header = |name: &str| {
-        sent.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).and_then(|(_, v)| v.as_str())
-    };
+    let header = |name: &str| sent.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).and_then(|(_, v)| v.as_str());
     let mut headers = Vec::new();
     for name in signing["signed_headers"].as_array().ok_or("no signed_headers")? {
         let name = name.as_str().unwrap_or_default();
@@ -191,8 +189,7 @@ fn aliyun_signature(vector: &Value) -> Result<(), String> {
     let pairs: Vec<_> = pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
     let (query, body_sha256) = (sign::canonical_query(&pairs), sign::sha256_hex(body.as_bytes()));
     let path = str_of(expected, "path");
-    let acs3 =
-        Acs3 { method: &method, path: &path, query: &query, headers: &headers, body_sha256: &body_sha256 };
+    let acs3 = Acs3 { method: &method, path: &path, query: &query, headers: &headers, body_sha256: &body_sha256 };
     if acs3.signature(&secret) != wanted {
         return Err(format!("V3 signature {}, wanted {wanted}", acs3.signature(&secret)));
     }
@@ -214,11 +211,7 @@ pub fn provider_response(provider: &str, operation: &str, status: u16, body: &[u
 }
 
 /// What an answer to a send proves: one entry for all (no number), or one per row.
-pub fn provider_outcomes(
-    provider: &str,
-    status: u16,
-    body: &[u8],
-) -> Option<Vec<(Option<String>, Class, Outcome)>> {
+pub fn provider_outcomes(provider: &str, status: u16, body: &[u8]) -> Option<Vec<(Option<String>, Class, Outcome)>> {
     let answer = Incoming { status, body };
     match provider {
         "aliyun" => Some(vec![(None, aliyun::class("SendSms", answer), aliyun::settled(answer))]),

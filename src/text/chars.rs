@@ -6,12 +6,11 @@ use std::sync::LazyLock;
 
 /// The zeros of every run of ten decimal digits, ascending, ASCII left out.
 const ZEROS: [u32; 65] = [
-    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6,
-    0xE50, 0xED0, 0xF20, 0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50,
-    0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0, 0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10,
-    0x104A0, 0x10D30, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0, 0x11450, 0x114D0, 0x11650,
-    0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50, 0x11DA0, 0x16A60, 0x16AC0, 0x16B50,
-    0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1E140, 0x1E2F0, 0x1E950, 0x1FBF0,
+    0x660, 0x6F0, 0x7C0, 0x966, 0x9E6, 0xA66, 0xAE6, 0xB66, 0xBE6, 0xC66, 0xCE6, 0xD66, 0xDE6, 0xE50, 0xED0, 0xF20,
+    0x1040, 0x1090, 0x17E0, 0x1810, 0x1946, 0x19D0, 0x1A80, 0x1A90, 0x1B50, 0x1BB0, 0x1C40, 0x1C50, 0xA620, 0xA8D0,
+    0xA900, 0xA9D0, 0xA9F0, 0xAA50, 0xABF0, 0xFF10, 0x104A0, 0x10D30, 0x11066, 0x110F0, 0x11136, 0x111D0, 0x112F0,
+    0x11450, 0x114D0, 0x11650, 0x116C0, 0x11730, 0x118E0, 0x11950, 0x11C50, 0x11D50, 0x11DA0, 0x16A60, 0x16AC0,
+    0x16B50, 0x1D7CE, 0x1D7D8, 0x1D7E2, 0x1D7EC, 0x1D7F6, 0x1E140, 0x1E2F0, 0x1E950, 0x1FBF0,
 ];
 
 /// Inclusive ranges of unassigned code points, ascending.
@@ -19,10 +18,7 @@ static UNASSIGNED: LazyLock<Vec<(u32, u32)>> = LazyLock::new(|| {
     crate::text::data_lines(include_str!("../../data/unassigned.txt"))
         .filter_map(|line| {
             let (from, to) = line.split_once('-')?;
-            Some((
-                u32::from_str_radix(from, 16).ok()?,
-                u32::from_str_radix(to, 16).ok()?,
-            ))
+            Some((u32::from_str_radix(from, 16).ok()?, u32::from_str_radix(to, 16).ok()?))
         })
         .collect()
 });
@@ -34,9 +30,7 @@ pub(crate) fn decimal_digit(c: char) -> Option<u8> {
     }
     let code = u32::from(c);
     let at = ZEROS.partition_point(|&zero| zero <= code).checked_sub(1)?;
-    u8::try_from(code - ZEROS[at])
-        .ok()
-        .filter(|&digit| digit < 10)
+    u8::try_from(code - ZEROS[at]).ok().filter(|&digit| digit < 10)
 }
 
 /// Whether `c` is meant to show nothing or to steer what stands beside it: zero-width and joining characters, direction
@@ -76,9 +70,7 @@ pub(crate) fn is_unassigned(c: char) -> bool {
     }
     let code = u32::from(c);
     let after = UNASSIGNED.partition_point(|&(from, _)| from <= code);
-    after
-        .checked_sub(1)
-        .is_some_and(|at| code <= UNASSIGNED[at].1)
+    after.checked_sub(1).is_some_and(|at| code <= UNASSIGNED[at].1)
 }
 
 #[cfg(test)]

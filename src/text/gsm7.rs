@@ -8,13 +8,9 @@ pub const fn gsm7_septets(c: char) -> Option<u32> {
     match c {
         '\u{C}' | '^' | '{' | '}' | '\\' | '[' | '~' | ']' | '|' | '€' => Some(2),
         '\n' | '\r' | ' '..='_' | 'a'..='z' => Some(1),
-        '£' | '¥' | 'è' | 'é' | 'ù' | 'ì' | 'ò' | 'Ç' | 'Ø' | 'ø' | 'Å' | 'å' => {
-            Some(1)
-        }
+        '£' | '¥' | 'è' | 'é' | 'ù' | 'ì' | 'ò' | 'Ç' | 'Ø' | 'ø' | 'Å' | 'å' => Some(1),
         'Δ' | 'Φ' | 'Γ' | 'Λ' | 'Ω' | 'Π' | 'Ψ' | 'Σ' | 'Θ' | 'Ξ' => Some(1),
-        'Æ' | 'æ' | 'ß' | 'É' | '¤' | '¡' | 'Ä' | 'Ö' | 'Ñ' | 'Ü' | '§' | '¿' => {
-            Some(1)
-        }
+        'Æ' | 'æ' | 'ß' | 'É' | '¤' | '¡' | 'Ä' | 'Ö' | 'Ñ' | 'Ü' | '§' | '¿' => Some(1),
         'ä' | 'ö' | 'ñ' | 'ü' | 'à' => Some(1),
         _ => None,
     }
@@ -23,8 +19,7 @@ pub const fn gsm7_septets(c: char) -> Option<u32> {
 /// Septets that `text` takes, or `None` when a character is outside the alphabet. Stays at the largest value.
 #[must_use]
 pub fn gsm7_units(text: &str) -> Option<u32> {
-    text.chars()
-        .try_fold(0u32, |sum, c| Some(sum.saturating_add(gsm7_septets(c)?)))
+    text.chars().try_fold(0u32, |sum, c| Some(sum.saturating_add(gsm7_septets(c)?)))
 }
 
 #[cfg(test)]

@@ -89,9 +89,7 @@ pub fn billed_carrier(text: &str) -> Length {
 
 /// The lines of an embedded list: trimmed, without empty lines and lines that start with `#` and a space.
 pub(crate) fn data_lines(list: &'static str) -> impl Iterator<Item = &'static str> {
-    list.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && *line != "#" && !line.starts_with("# "))
+    list.lines().map(str::trim).filter(|line| !line.is_empty() && *line != "#" && !line.starts_with("# "))
 }
 
 #[cfg(test)]
@@ -135,15 +133,7 @@ mod tests {
             ("`".to_owned(), Encoding::Ucs2, 1, 1),
             ("a测".to_owned(), Encoding::Ucs2, 2, 1),
         ] {
-            assert_eq!(
-                billed_carrier(&text),
-                Length {
-                    encoding,
-                    units,
-                    parts
-                },
-                "{text}"
-            );
+            assert_eq!(billed_carrier(&text), Length { encoding, units, parts }, "{text}");
         }
     }
 }

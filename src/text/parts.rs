@@ -29,16 +29,8 @@ pub(super) fn count(text: &str, encoding: Encoding, size: impl Fn(char) -> u32) 
         }
         filled += size;
     }
-    let parts = if units <= encoding.single() {
-        1
-    } else {
-        joined
-    };
-    Length {
-        encoding,
-        units,
-        parts,
-    }
+    let parts = if units <= encoding.single() { 1 } else { joined };
+    Length { encoding, units, parts }
 }
 
 /// Cuts `text` into the pieces that its parts carry, in order; never inside a surrogate pair or an extension character.
@@ -80,31 +72,15 @@ mod tests {
         let text = "满a🎉".repeat(60);
         let pieces = split(&text, Encoding::Ucs2).unwrap();
         assert_eq!(pieces.concat(), text);
-        assert!(
-            pieces
-                .iter()
-                .all(|piece| piece.encode_utf16().count() <= 67)
-        );
-        assert_eq!(
-            pieces.len(),
-            usize::from(crate::text::billed_cn(&text).parts)
-        );
+        assert!(pieces.iter().all(|piece| piece.encode_utf16().count() <= 67));
+        assert_eq!(pieces.len(), usize::from(crate::text::billed_cn(&text).parts));
     }
 
     #[test]
     fn two_hundred_and_fifty_five_parts_are_the_most() {
-        assert_eq!(
-            split(&"测".repeat(67 * 255), Encoding::Ucs2).unwrap().len(),
-            255
-        );
-        assert_eq!(
-            split(&"测".repeat(67 * 255 + 1), Encoding::Ucs2),
-            Err(PartsError::TooLong)
-        );
-        assert_eq!(
-            split("ab测", Encoding::Gsm7),
-            Err(PartsError::Alphabet { at: 2 })
-        );
+        assert_eq!(split(&"测".repeat(67 * 255), Encoding::Ucs2).unwrap().len(), 255);
+        assert_eq!(split(&"测".repeat(67 * 255 + 1), Encoding::Ucs2), Err(PartsError::TooLong));
+        assert_eq!(split("ab测", Encoding::Gsm7), Err(PartsError::Alphabet { at: 2 }));
         assert_eq!(split("", Encoding::Gsm7), Ok(vec![""]));
     }
 }

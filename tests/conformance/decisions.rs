@@ -12,8 +12,8 @@ use optin106::consent::{OptInRow, Purpose};
 use optin106::id::{AccountId, ShopId};
 use optin106::keyring::Keyring;
 use optin106::optin::{
-    AccountSettings, Complaint, Erasure, ImportReport, OptOut, Owner, PastSendRow, RecordError, Shop, StopRow, StopScope,
-    Via,
+    AccountSettings, Complaint, Erasure, ImportReport, OptOut, Owner, PastSendRow, RecordError, Shop, StopRow,
+    StopScope, Via,
 };
 use optin106::store::SqliteStore;
 use optin106::testing::ManualClock;
@@ -131,7 +131,9 @@ fn scenarios(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
     paths.sort();
     let files = |path: PathBuf| {
-        if path.is_dir() { scenarios(&path) } else { vec![path] }.into_iter().filter(|p| p.extension().is_some_and(|e| e == "json"))
+        if path.is_dir() { scenarios(&path) } else { vec![path] }
+            .into_iter()
+            .filter(|p| p.extension().is_some_and(|e| e == "json"))
     };
     paths.into_iter().flat_map(files).collect()
 }
@@ -245,7 +247,10 @@ impl Stage {
                 self.optin.complaint(complaint).await?;
             }
             "report" => {
-                let code = step.code.as_ref().map_or_else(String::new, |c| c.as_str().map_or_else(|| c.to_string(), str::to_owned));
+                let code = step
+                    .code
+                    .as_ref()
+                    .map_or_else(String::new, |c| c.as_str().map_or_else(|| c.to_string(), str::to_owned));
                 self.shop(step)?.report(phone, &code, step.carrier.as_deref(), Some(at), envelope).await?;
             }
             "erase" => {
@@ -329,13 +334,19 @@ impl Stage {
         if told.len() != scenario.audience.len() {
             faults.push(format!("{} answers for {} entries", told.len(), scenario.audience.len()));
         }
-        faults.extend(scenario.expect.keys().filter(|k| !asked.contains(*k)).map(|k| format!("{k}: not in the audience")));
+        faults.extend(
+            scenario.expect.keys().filter(|k| !asked.contains(*k)).map(|k| format!("{k}: not in the audience")),
+        );
         campaign.run().await?;
         let sent: Vec<Phone> = self.provider.sent.lock().unwrap().iter().map(|s| s.phone).collect();
         let once: BTreeSet<Phone> = sent.iter().copied().collect();
         if once != cleared || once.len() != sent.len() {
             let numbers = |set: BTreeSet<Phone>| set.iter().map(Phone::national).collect::<Vec<_>>();
-            faults.push(format!("cleared {:?}, sent {:?}", numbers(cleared), sent.iter().map(Phone::national).collect::<Vec<_>>()));
+            faults.push(format!(
+                "cleared {:?}, sent {:?}",
+                numbers(cleared),
+                sent.iter().map(Phone::national).collect::<Vec<_>>()
+            ));
         }
         Ok(faults)
     }

@@ -9,10 +9,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 fn folder() -> PathBuf {
-    std::env::var_os("OPTIN106_PROVIDER_VECTORS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/providers"),
-        PathBuf::from,
-    )
+    std::env::var_os("OPTIN106_PROVIDER_VECTORS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/providers"), PathBuf::from)
 }
 
 struct File {
@@ -177,9 +175,9 @@ fn headers(built: &BuiltRequest, vector: &Value, same_body: bool) -> Result<(), 
         FREE.contains(&name) || listed.any(|l| l.eq_ignore_ascii_case(name))
     };
     // Exactly ours when every signed byte follows from the input: the same body, and no header beyond the needed ones.
-    let ours_signed = vector["signing"]["signed_headers"].as_array().is_none_or(|names| {
-        names.iter().filter_map(Value::as_str).all(|n| !FREE.contains(&n))
-    });
+    let ours_signed = vector["signing"]["signed_headers"]
+        .as_array()
+        .is_none_or(|names| names.iter().filter_map(Value::as_str).all(|n| !FREE.contains(&n)));
     for (name, value) in expected {
         let name = name.to_ascii_lowercase();
         let follows_from_body = name == "x-acs-content-sha256" || name == "authorization";

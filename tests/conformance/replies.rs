@@ -24,7 +24,11 @@ fn replies() {
             "other" | "yes" => false,
             unknown => panic!("line {}: no such intent: {unknown}", row.line),
         };
-        if is_refusal { refusals += 1 } else { others += 1 }
+        if is_refusal {
+            refusals += 1
+        } else {
+            others += 1
+        }
         let (kind, count) = match (is_refusal, got.intent) {
             (true, Intent::Other | Intent::Yes) => ("missed opt-out", &mut missed),
             (false, Intent::Stop | Intent::Complaint) => ("false stop", &mut false_stops),
@@ -39,7 +43,7 @@ fn replies() {
     let cases = refusals + others;
     println!("replies: {cases} cases, {} failed", missed + false_stops + mixed);
     println!(
-        "replies: {refusals} refusals, {missed} missed; {others} others, {false_stops} false stops; {soft} soft errors"
+        "  of them {refusals} refusals, {missed} missed; {others} others, {false_stops} false stops; {soft} soft errors"
     );
     assert!(cases > 0, "replies: no case found in {}", path.display());
     if own {

@@ -10,9 +10,19 @@ use std::collections::HashMap;
 
 pub(crate) const MINUTE: i64 = 60_000;
 pub(crate) const DAY: i64 = 86_400_000;
-/// 1 a day, 2 a week, 4 in 30 days per owner; 2 a day over all: `china_default`.
-const CAPS: [(usize, i64); 3] = [(1, 1), (2, 7), (4, 30)];
-const PRESSURE: (usize, i64) = (2, 1);
+
+/// So many in so many days: per owner, and over all owners.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) caps: [(usize, i64); 3],
+    pub(crate) pressure: (usize, i64),
+}
+
+/// `china_default`.
+pub(crate) const STRICT: Limits = Limits { caps: [(1, 1), (2, 7), (4, 30)], pressure: (2, 1) };
+/// So loose that a cap hides no second attempt.
+pub(crate) const LOOSE: Limits = Limits { caps: [(6, 1), (20, 7), (50, 30)], pressure: (9, 1) };
+
 const MAX_CONSENT_DAYS: i64 = 365;
 const SOFT: (u32, i64) = (3, 30);
 /// Two shops of the first owner, one of the second.
@@ -39,16 +49,37 @@ pub(crate) struct Consent {
 #[derive(Clone, Debug)]
 pub(crate) enum Told {
     OptIn(Consent),
-    Stop { reach: Reach, at: i64 },
+    Stop {
+        reach: Reach,
+        at: i64,
+    },
     /// A complaint about no known shop: whoever sent within 31 days, else everyone.
-    StopSenders { at: i64 },
-    Erase { owner: usize, at: i64 },
-    PastSend { owner: usize, at: i64 },
-    Dead { at: i64 },
-    Soft { at: i64 },
+    StopSenders {
+        at: i64,
+    },
+    Erase {
+        owner: usize,
+        at: i64,
+    },
+    PastSend {
+        owner: usize,
+        at: i64,
+    },
+    Dead {
+        at: i64,
+    },
+    Soft {
+        at: i64,
+    },
     Delivered,
     /// `proven_unaccepted`: the platform says, with evidence, that it did not take it.
-    Submitted { campaign: usize, shop: usize, purpose: u8, at: i64, proven_unaccepted: bool },
+    Submitted {
+        campaign: usize,
+        shop: usize,
+        purpose: u8,
+        at: i64,
+        proven_unaccepted: bool,
+    },
 }
 
 #[derive(Default)]
@@ -63,8 +94,8 @@ struct Person {
     attempts: HashMap<usize, usize>,
 }
 
-#[derive(Default)]
 pub(crate) struct Reference {
+    limits: Limits,
     people: HashMap<usize, Person>,
 }
 
@@ -98,7 +129,7 @@ impl Person {
         within(self.sends.iter().filter(|(o, _)| *o == owner).map(|(_, at)| *at), days, now) >= max
     }
 
-    fn refusal(&self, shop: usize, purpose: u8, now: i64) -> Option<&'static str> {
+    fn refusal(&self, limits: &Limits, shop: usize, purpose: u8, now: i64) -> Option<&'static str> {
         let Some(consent) = self.newest(shop, purpose, now) else { return Some("S1: no consent") };
         let owner = OWNER_OF[shop];
         let all = self.sends.iter().map(|(_, at)| *at);
@@ -108,8 +139,8 @@ impl Person {
             (self.dead >= consent.at, "S4: the number is dead"),
             (self.soft >= SOFT.0 && now < self.soft_at + SOFT.1 * DAY, "S4: the number rests"),
             (self.full(owner, consent.promise, now), "S4: the promise is exceeded"),
-            (CAPS.iter().any(|cap| self.full(owner, *cap, now)), "S4: a cap is exceeded"),
-            (within(all, PRESSURE.1, now) >= PRESSURE.0, "S4: pressure is exceeded"),
+            (limits.caps.iter().any(|cap| self.full(owner, *cap, now)), "S4: a cap is exceeded"),
+            (within(all, limits.pressure.1, now) >= limits.pressure.0, "S4: pressure is exceeded"),
         ];
         rules.into_iter().find(|(applies, _)| *applies).map(|(_, rule)| rule)
     }
@@ -122,9 +153,14 @@ pub(crate) fn is_open(now: i64) -> bool {
 }
 
 impl Reference {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, people: HashMap::new() }
+    }
+
     /// Why this person may not get a message now, whatever the hour; `None` when they may.
     pub(crate) fn refusal(&self, who: usize, shop: usize, purpose: u8, now: i64) -> Option<&'static str> {
-        self.people.get(&who).map_or(Some("S1: nothing is known"), |p| p.refusal(shop, purpose, now))
+        let person = self.people.get(&who);
+        person.map_or(Some("S1: nothing is known"), |p| p.refusal(&self.limits, shop, purpose, now))
     }
 
     /// Whether an opt-in may be recorded: it is newer than every stop and deletion that touches it.
@@ -165,7 +201,7 @@ impl Reference {
             Told::Soft { at } => (person.soft, person.soft_at) = (person.soft + 1, *at),
             Told::Delivered => person.soft = 0,
             Told::Submitted { campaign, shop, purpose, at, proven_unaccepted } => {
-                let mut broken = person.refusal(*shop, *purpose, *at);
+                let mut broken = person.refusal(&self.limits, *shop, *purpose, *at);
                 if !is_open(*at) {
                     broken = broken.or(Some("S4: the window is closed"));
                 }
@@ -185,7 +221,7 @@ impl Reference {
 
 /// Everything that a whole trace breaks, by line.
 pub(crate) fn check(trace: &[(usize, Told)]) -> Vec<(usize, &'static str)> {
-    let mut reference = Reference::default();
+    let mut reference = Reference::new(STRICT);
     let lines = trace.iter().enumerate();
     lines.filter_map(|(line, (who, told))| reference.tell(*who, told).map(|broken| (line, broken))).collect()
 }

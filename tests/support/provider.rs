@@ -4,8 +4,8 @@ use optin106::Phone;
 use optin106::clock::Timestamp;
 use optin106::id::AccountId;
 use optin106::provider::{
-    Answer, Asked, Callback, Documented, Form, Found, HttpCall, InboundError, Lookup, Profile, Provider, Request, Verdict,
-    Verdicts, Writer,
+    Answer, Asked, Callback, Documented, Form, Found, HttpCall, InboundError, Lookup, Profile, Provider, Request,
+    Verdict, Verdicts, Writer,
 };
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -13,8 +13,7 @@ const HEAD: usize = 2_000;
 const TAIL: usize = 400;
 
 static LOOK_ALIKES: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
-    let rows = lines(include_str!("../../../data/replies/look_alikes.csv"))
-        .filter_map(|line| line.split_once(','));
+    let rows = lines(include_str!("../../../data/replies/look_alikes.csv")).filter_map(|line| line.split_once(','));
     rows.flat_map(|(from, to)| from.chars().zip(std::iter::repeat(to)))
         .filter_map(|(from, to)| Some((from, to.chars().next()?)))
         .collect()
@@ -25,20 +24,63 @@ type Spellings = HashMap<char, Vec<(Vec<char>, Vec<char>)>>;
 
 static SPELLINGS: LazyLock<Spellings> = LazyLock::new(|| {
     let mut by_first = Spellings::new();
-    for (from, to) in lines(include_str!("../../../data/replies/spellings.csv"))
-        .filter_map(|line| line.split_once(','))
+    for (from, to) in lines(include_str!("../../../data/replies/spellings.csv")).filter_map(|line| line.split_once(','))
     {
         let from: Vec<char> = from.chars().collect();
-        by_first
-            .entry(from[0])
-            .or_default()
-            .push((from, to.chars().collect()));
+        by_first.entry(from[0]).or_default().push((from, to.chars().collect()));
     }
     for rows in by_first.values_mut() {
         rows.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
     }
     by_first
 });
+
+/// Han words by the letters of their sound, and those by the first.
+type Sounds = HashMap<char, Vec<(Vec<char>, &'static str)>>;
+
+/// Toneless pinyin words, by first letter.
+static PINYIN: LazyLock<Sounds> = LazyLock::new(|| {
+    let mut by_first: HashMap<char, Vec<_>> = HashMap::new();
+    let file = include_str!("../../../data/replies/pinyin.csv");
+    for (sound, word) in lines(file).filter_map(|line| line.split_once(',')) {
+        let sound: Vec<char> = sound.chars().collect();
+        by_first.entry(sound[0]).or_default().push((sound, word));
+    }
+    by_first
+});
+
+/// Longest text that is tried as pinyin, and the shortest: two letters are an abbreviation.
+const PINYIN_REACH: std::ops::RangeInclusive<usize> = 3..=64;
+
+/// The Han signs of a text that is nothing but known pinyin words, in as few words as possible.
+pub(super) fn from_pinyin(letters: &[char]) -> Option<String> {
+    if !PINYIN_REACH.contains(&letters.len()) {
+        return None;
+    }
+    // For each place: fewest words that reach it, and the last of them.
+    let mut best: Vec<Option<(usize, usize, &str)>> = vec![None; letters.len() + 1];
+    best[0] = Some((0, 0, ""));
+    for at in 0..letters.len() {
+        let Some((count, ..)) = best[at] else {
+            continue;
+        };
+        for (sound, word) in PINYIN.get(&letters[at]).into_iter().flatten() {
+            let end = at + sound.len();
+            if letters[at..].starts_with(sound) && best[end].is_none_or(|(fewest, ..)| count + 1 < fewest) {
+                best[end] = Some((count + 1, at, word));
+            }
+        }
+    }
+    let mut words = Vec::new();
+    let mut at = letters.len();
+    while at > 0 {
+        let (_, from, word) = best[at]?;
+        words.push(word);
+        at = from;
+    }
+    words.reverse();
+    Some(words.concat())
+}
 
 /// One text in the forms that the layers of the reader look at.
 #[derive(Debug)]
@@ -74,20 +116,9 @@ impl Folded {
             .filter(|&sign| sign != Sign::Nothing)
             .collect();
         let text = respell(&joined(&signs));
-        let compact = text
-            .iter()
-            .copied()
-            .filter(|c| !matches!(*c, BREAK | QUOTE))
-            .collect();
-        let clauses = pieces(&signs, |sign| {
-            matches!(sign, Sign::Hard | Sign::Space | Sign::Quote)
-        });
-        Self {
-            text,
-            compact,
-            clauses: clauses.iter().map(|clause| respell(clause)).collect(),
-            words: words(&signs),
-        }
+        let compact = text.iter().copied().filter(|c| !matches!(*c, BREAK | QUOTE)).collect();
+        let clauses = pieces(&signs, |sign| matches!(sign, Sign::Hard | Sign::Space | Sign::Quote));
+        Self { text, compact, clauses: clauses.iter().map(|clause| respell(clause)).collect(), words: words(&signs) }
     }
 }
 
@@ -95,11 +126,7 @@ impl Folded {
 fn bounded(raw: &str) -> impl Iterator<Item = char> + '_ {
     let head_bytes = raw.char_indices().nth(HEAD).map_or(raw.len(), |(at, _)| at);
     let (head, rest) = raw.split_at(head_bytes);
-    let tail_at = rest
-        .char_indices()
-        .rev()
-        .nth(TAIL - 1)
-        .map_or(0, |(at, _)| at);
+    let tail_at = rest.char_indices().rev().nth(TAIL - 1).map_or(0, |(at, _)| at);
     head.chars().chain(rest[tail_at..].chars())
 }
 
@@ -124,9 +151,9 @@ fn lower(c: char) -> impl Iterator<Item = char> {
 fn sign(c: char) -> Sign {
     match c {
         '【' => Sign::Quote,
-        '\n' | '\r' | ',' | '、' | '。' | '.' | '!' | '?' | ';' | ':' | '(' | ')' | '<' | '>'
-        | '《' | '》' | '「' | '」' | '『' | '』' | '“' | '”' | '"' | '[' | ']' | '】' | '|'
-        | '/' | '\\' | '〈' | '〉' | '〔' | '〕' | '{' | '}' => Sign::Hard,
+        '\n' | '\r' | ',' | '、' | '。' | '.' | '!' | '?' | ';' | ':' | '(' | ')' | '<' | '>' | '《' | '》' | '「'
+        | '」' | '『' | '』' | '“' | '”' | '"' | '[' | ']' | '】' | '|' | '/' | '\\' | '〈' | '〉' | '〔' | '〕'
+        | '{' | '}' => Sign::Hard,
         '\'' | '’' | '‘' | '`' | '´' => Sign::Nothing,
         '\u{2800}' | '\t' => Sign::Space,
         c if c.is_whitespace() => Sign::Space,
@@ -175,11 +202,7 @@ fn pieces(signs: &[Sign], ends: impl Fn(Sign) -> bool) -> Vec<Vec<char>> {
 
 fn kept(signs: &[Sign]) -> Vec<char> {
     let letter = |sign: &Sign| {
-        if let Sign::Keep(c) = sign {
-            Some(*c)
-        } else {
-            None
-        }
+        if let Sign::Keep(c) = sign { Some(*c) } else { None }
     };
     signs.iter().filter_map(letter).collect()
 }
@@ -187,10 +210,7 @@ fn kept(signs: &[Sign]) -> Vec<char> {
 fn words(signs: &[Sign]) -> String {
     let latin = |sign: &Sign| matches!(sign, Sign::Keep(c) if c.is_ascii_alphanumeric());
     let mut out = String::from(" ");
-    for piece in signs
-        .split(|sign| !latin(sign))
-        .filter(|piece| !piece.is_empty())
-    {
+    for piece in signs.split(|sign| !latin(sign)).filter(|piece| !piece.is_empty()) {
         out.extend(kept(piece));
         out.push(' ');
     }
@@ -202,10 +222,7 @@ fn respell(text: &[char]) -> Vec<char> {
     let mut at = 0;
     while at < text.len() {
         let rows = SPELLINGS.get(&text[at]).into_iter().flatten();
-        match rows
-            .into_iter()
-            .find(|(from, _)| text[at..].starts_with(from))
-        {
+        match rows.into_iter().find(|(from, _)| text[at..].starts_with(from)) {
             Some((from, to)) => {
                 out.extend(to);
                 at += from.len();

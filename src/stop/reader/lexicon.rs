@@ -13,9 +13,7 @@ pub(super) const MASK: char = '□';
 
 /// The lines of a data file that are neither blank nor a comment.
 pub(super) fn lines(file: &'static str) -> impl Iterator<Item = &'static str> {
-    file.lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+    file.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
 }
 
 /// One place of a pattern: any of `words`, after a gap or not.
@@ -54,10 +52,7 @@ impl Lexicon {
         let ends = candidates.iter().filter_map(|&(pattern, alternative)| {
             let steps = &self.patterns[pattern];
             let word = &steps[0].words[alternative];
-            text[at..]
-                .starts_with(word)
-                .then(|| rest_end(&steps[1..], text, at + word.len()))
-                .flatten()
+            text[at..].starts_with(word).then(|| rest_end(&steps[1..], text, at + word.len())).flatten()
         });
         ends.max()
     }
@@ -70,13 +65,19 @@ impl Lexicon {
     /// Strikes out every match, leftmost and longest first, but none that reaches over a word of messages:
     /// `快递收到了 取消订阅` must keep its refusal.
     pub(super) fn mask(&self, text: &[char]) -> Vec<char> {
+        self.strike_if(text, |at, end| !speaks_of_messages(text, at, end))
+    }
+
+    /// Strikes out every match, leftmost and longest first.
+    pub(super) fn strike(&self, text: &[char]) -> Vec<char> {
+        self.strike_if(text, |_, _| true)
+    }
+
+    fn strike_if(&self, text: &[char], allowed: impl Fn(usize, usize) -> bool) -> Vec<char> {
         let mut out = Vec::with_capacity(text.len());
         let mut at = 0;
         while at < text.len() {
-            match self
-                .end_at(text, at)
-                .filter(|&end| !speaks_of_messages(text, at, end))
-            {
+            match self.end_at(text, at).filter(|&end| allowed(at, end)) {
                 Some(end) => {
                     out.push(MASK);
                     at = end;
@@ -93,24 +94,11 @@ impl Lexicon {
 
 /// Whether a match holds a word of messages, or is followed by one that it would cut from its verb.
 fn speaks_of_messages(text: &[char], at: usize, end: usize) -> bool {
-    const INSIDE: [[char; 2]; 5] = [
-        ['短', '信'],
-        ['广', '告'],
-        ['推', '送'],
-        ['推', '销'],
-        ['消', '息'],
-    ];
-    const NEXT: [[char; 2]; 6] = [
-        ['短', '信'],
-        ['广', '告'],
-        ['推', '送'],
-        ['推', '销'],
-        ['订', '阅'],
-        ['关', '注'],
-    ];
-    text[at..end]
-        .windows(2)
-        .any(|pair| INSIDE.iter().any(|word| pair == word))
+    const INSIDE: [[char; 2]; 5] = [['短', '信'], ['广', '告'], ['推', '送'], ['推', '销'], ['消', '息']];
+    // `广告别发我` holds no `告别`.
+    let cuts = at > 0 && INSIDE.iter().any(|word| text[at - 1..].starts_with(word));
+    const NEXT: [[char; 2]; 6] = [['短', '信'], ['广', '告'], ['推', '送'], ['推', '销'], ['订', '阅'], ['关', '注']];
+    cuts || text[at..end].windows(2).any(|pair| INSIDE.iter().any(|word| pair == word))
         || NEXT.iter().any(|word| text[end..].starts_with(word))
 }
 
@@ -118,15 +106,8 @@ fn parse(line: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     for part in line.split_whitespace() {
         for (place, step) in part.split('+').filter(|step| !step.is_empty()).enumerate() {
-            let words = step
-                .split('|')
-                .filter(|word| !word.is_empty())
-                .map(|word| word.chars().collect())
-                .collect();
-            steps.push(Step {
-                gap: place == 0,
-                words,
-            });
+            let words = step.split('|').filter(|word| !word.is_empty()).map(|word| word.chars().collect()).collect();
+            steps.push(Step { gap: place == 0, words });
         }
     }
     steps
@@ -142,11 +123,7 @@ fn rest_end(steps: &[Step], text: &[char], at: usize) -> Option<usize> {
         if start > at && matches!(text[start - 1], BREAK | QUOTE | MASK) {
             break;
         }
-        for word in step
-            .words
-            .iter()
-            .filter(|word| text[start..].starts_with(word))
-        {
+        for word in step.words.iter().filter(|word| text[start..].starts_with(word)) {
             best = best.max(rest_end(rest, text, start + word.len()));
         }
     }
@@ -171,17 +148,9 @@ impl Words {
     }
 
     /// The lengths of the words that start at `at`, longest first.
-    pub(super) fn lengths_at<'a>(
-        &'a self,
-        text: &'a [char],
-        at: usize,
-    ) -> impl Iterator<Item = usize> + 'a {
+    pub(super) fn lengths_at<'a>(&'a self, text: &'a [char], at: usize) -> impl Iterator<Item = usize> + 'a {
         let words = text.get(at).and_then(|first| self.0.get(first));
-        words
-            .into_iter()
-            .flatten()
-            .filter(move |word| text[at..].starts_with(word))
-            .map(Vec::len)
+        words.into_iter().flatten().filter(move |word| text[at..].starts_with(word)).map(Vec::len)
     }
 
     /// Whether `text` is one of the words.

@@ -7,9 +7,7 @@ use crate::facts::Person;
 use crate::gate::{Clearance, Decision};
 use crate::id::Rid;
 use crate::policy::law::Code;
-use crate::store::{
-    BeginAsk, Begun, BegunRequest, BegunRow, BegunRows, CampaignKey, Lane, Lease, Result, StoreError,
-};
+use crate::store::{BeginAsk, Begun, BegunRequest, BegunRow, BegunRows, CampaignKey, Lane, Lease, Result, StoreError};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -111,7 +109,8 @@ fn end_of(lease: &Lease) -> Vec<u8> {
 /// Whether a shard has rows that are due.
 fn has_planned(conn: &Connection, lease: &Lease, now: Timestamp) -> Result<bool> {
     let (from, to) = (lease.range().0, end_of(lease));
-    let sql = "SELECT 1 FROM message WHERE campaign = ?1 AND rid >= ?2 AND rid < ?3 AND state = 0 AND due <= ?4 LIMIT 1";
+    let sql =
+        "SELECT 1 FROM message WHERE campaign = ?1 AND rid >= ?2 AND rid < ?3 AND state = 0 AND due <= ?4 LIMIT 1";
     Ok(one(conn, sql, (lease.campaign.0, &from.0[..], to, now.millis()), |_| Ok(()))?.is_some())
 }
 
@@ -170,9 +169,8 @@ fn allowed(tx: &Tx<'_>, ask: &BeginAsk) -> Result<std::result::Result<(Account, 
         return Ok(Err(begun));
     }
     let sql = "SELECT c.phase, c.hold, s.hold, c.spent FROM campaign c JOIN shop s ON s.id = c.shop WHERE c.id = ?1";
-    let row = tx.one(sql, [ask.lease.campaign.0], |r| {
-        Ok((r.get::<_, u8>(0)?, r.get(1)?, r.get(2)?, r.get::<_, i64>(3)?))
-    })?;
+    let row =
+        tx.one(sql, [ask.lease.campaign.0], |r| Ok((r.get::<_, u8>(0)?, r.get(1)?, r.get(2)?, r.get::<_, i64>(3)?)))?;
     let (phase, campaign, shop, spent) = row.ok_or(StoreError::Unknown { what: "campaign" })?;
     let not_ready = (phase != 1).then(|| if phase == 2 { "paused" } else { "cancelled" }.to_owned());
     if let Some(begun) = held("campaign", not_ready.or(campaign)).or(held("shop", shop)) {
@@ -191,7 +189,8 @@ fn allowed(tx: &Tx<'_>, ask: &BeginAsk) -> Result<std::result::Result<(Account, 
         return Ok(Err(begun));
     }
     // Judged on a group or a policy that is no longer the one in force: nothing, until the campaign is opened again.
-    let merged = group.iter().any(|(.., merged)| *merged) || !group.iter().map(|g| g.0).eq(ask.owners.iter().map(|o| o.0));
+    let merged =
+        group.iter().any(|(.., merged)| *merged) || !group.iter().map(|g| g.0).eq(ask.owners.iter().map(|o| o.0));
     let policy: Option<String> = tx.one("SELECT value FROM meta WHERE name = 'setting.policy'", [], |r| r.get(0))?;
     if merged || policy != ask.policy_setting {
         let reason = if merged { "owners were merged" } else { "the store's policy changed" };
@@ -278,13 +277,7 @@ fn begin(tx: &Tx<'_>, ask: BeginAsk) -> Result<Begun> {
 }
 
 /// Reads due rows with their facts and asks the gate; refusals and deferrals are written here.
-fn decide(
-    tx: &Tx<'_>,
-    ask: &BeginAsk,
-    limit: usize,
-    left: &mut Option<u64>,
-    out: &mut BegunRows,
-) -> Result<Vec<Row>> {
+fn decide(tx: &Tx<'_>, ask: &BeginAsk, limit: usize, left: &mut Option<u64>, out: &mut BegunRows) -> Result<Vec<Row>> {
     let campaign = ask.lease.campaign.0;
     let end = end_of(&ask.lease);
     let mut rows = Vec::with_capacity(limit);
@@ -299,9 +292,8 @@ fn decide(
                  WHERE m.campaign = ?1 AND m.rid >= ?2 AND m.rid < ?3 AND m.state = 0 AND m.due <= ?4 ORDER BY m.rid",
             )
             .map_err(error)?;
-        let mut found = statement
-            .query((campaign, &ask.from.0[..], &end, tx.now.millis(), ask.shop.0))
-            .map_err(error)?;
+        let mut found =
+            statement.query((campaign, &ask.from.0[..], &end, tx.now.millis(), ask.shop.0)).map_err(error)?;
         let mut grants = Vec::new();
         let mut seen = 0;
         while let Some(r) = found.next().map_err(error)? {
@@ -311,8 +303,7 @@ fn decide(
                 break;
             }
             seen += 1;
-            let person =
-                joined_facts(r.get_ref(5).map_err(error)?, r.get_ref(6).map_err(error)?, &mut grants)?;
+            let person = joined_facts(r.get_ref(5).map_err(error)?, r.get_ref(6).map_err(error)?, &mut grants)?;
             let known = person.is_some();
             let person = person.unwrap_or_else(nobody);
             match (ask.judge)(&facts(&person, &grants), tx.now) {

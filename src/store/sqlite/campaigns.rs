@@ -4,14 +4,15 @@ use super::people::{corrupt, joined_facts, nobody};
 use super::{SqliteStore, all, error, one};
 use crate::clock::Timestamp;
 use crate::entry::{RequestState, State};
-use crate::facts::{OwnerKey, ShopKey};
+use crate::facts::{KEEP_DAYS, OwnerKey, ShopKey};
 use crate::id::{AccountId, CampaignName, Reference, Rid};
 use crate::policy::law::Code;
 use crate::store::{
-    CampaignKey, CampaignRow, Lane, Phase, PlanRow, RefusedEntry, Result, ScanRow, StoreError, Tally,
+    CampaignKey, CampaignRow, Lane, Phase, PlanRow, RefusedEntry, Result, ScanRow, Store, StoreError, Tally,
 };
 use rusqlite::{Connection, Row};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Due since 2004: at once. Six bytes that the begin gives back for its request's number, with eight that stand for the
 /// consent's key, so that no begun row outgrows its place: planned pages are full, and each would be split.
@@ -270,8 +271,7 @@ impl SqliteStore {
             );
             let mut grants = Vec::new();
             let mut statement = conn.prepare_cached(&sql).map_err(error)?;
-            let mut found =
-                statement.query((campaign.0, after, limit as i64, facts_of.map(|s| s.0))).map_err(error)?;
+            let mut found = statement.query((campaign.0, after, limit as i64, facts_of.map(|s| s.0))).map_err(error)?;
             let mut rows = Vec::with_capacity(limit.min(4_096));
             while let Some(r) = found.next().map_err(error)? {
                 let mut row = scan_row(r)?;
@@ -352,21 +352,15 @@ impl SqliteStore {
         .await
     }
 
-    pub(super) async fn find_(
-        &self,
-        rid: Rid,
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<(CampaignRow, ScanRow)>> {
+    pub(super) async fn find_(&self, rid: Rid, from: Timestamp, to: Timestamp) -> Result<Vec<(CampaignRow, ScanRow)>> {
         self.read(move |conn| {
             let sql = format!(
-                "SELECT {SCAN}, m.campaign FROM campaign k JOIN message m ON m.campaign = k.id AND m.rid = ?1 {JOINS}
+                "SELECT {SCAN}, m.campaign FROM campaign k CROSS JOIN message m ON m.campaign = k.id AND m.rid = ?1 {JOINS}
                  WHERE coalesce(q.begun, m.settled, k.created) BETWEEN ?2 AND ?3
                  ORDER BY coalesce(q.begun, m.settled, k.created) DESC"
             );
-            let rows = all(conn, &sql, (&rid.0[..], from.millis(), to.millis()), |r| {
-                Ok((r.get::<_, i64>(18)?, scan_row(r)))
-            })?;
+            let rows =
+                all(conn, &sql, (&rid.0[..], from.millis(), to.millis()), |r| Ok((r.get::<_, i64>(18)?, scan_row(r))))?;
             rows.into_iter()
                 .map(|(key, row)| Ok((by_key(conn, CampaignKey(key))?.ok_or_else(corrupt)?, row?)))
                 .collect()
@@ -381,7 +375,7 @@ impl SqliteStore {
         from: Timestamp,
     ) -> Result<Vec<OwnerKey>> {
         self.read(move |conn| {
-            let sql = "SELECT DISTINCT s.owner FROM campaign k JOIN message m ON m.campaign = k.id AND m.rid = ?1
+            let sql = "SELECT DISTINCT s.owner FROM campaign k CROSS JOIN message m ON m.campaign = k.id AND m.rid = ?1
                        JOIN request q ON q.id = m.request JOIN account a ON a.id = q.account
                        JOIN shop s ON s.id = k.shop WHERE q.begun >= ?2 AND (?3 IS NULL OR a.name = ?3)";
             let account = account.as_ref().map(AccountId::as_str);
@@ -391,6 +385,9 @@ impl SqliteStore {
     }
 
     pub(super) async fn retain_(&self, before: Timestamp) -> Result<u64> {
+        // Sends that still count are rebuilt from these rows.
+        let counted = self.clock().now().minus(Duration::from_secs(u64::from(KEEP_DAYS) * 86_400));
+        let before = before.min(counted);
         let old = self
             .read(move |conn| {
                 let sql = "SELECT id FROM campaign k WHERE created < ?1 AND last_begun < ?1 AND NOT EXISTS

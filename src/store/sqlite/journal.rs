@@ -31,17 +31,27 @@ impl Journal {
 }
 
 /// Registers this worker: a number that is never used twice, a journal file, its lock.
+///
+/// One transaction: nobody sees the worker before it holds its journal, or it would be taken for dead.
 pub(super) fn register(conn: &Connection, db: &Path, now: Timestamp) -> Result<(i64, Journal)> {
+    conn.execute_batch("BEGIN IMMEDIATE").map_err(error)?;
+    let done = register_in(conn, db, now);
+    conn.execute_batch(if done.is_ok() { "COMMIT" } else { "ROLLBACK" }).map_err(error)?;
+    done
+}
+
+fn register_in(conn: &Connection, db: &Path, now: Timestamp) -> Result<(i64, Journal)> {
     conn.execute("INSERT INTO worker (journal, boot, started) VALUES ('', ?1, ?2)", (boot(), now.millis()))
         .map_err(error)?;
     let worker = conn.last_insert_rowid();
-    let path = file_of(db, worker);
     let open = |e| StoreError::Open(Some(Box::new(e)));
-    let file = OpenOptions::new().create_new(true).read(true).append(true).open(&path).map_err(open)?;
+    // A file of this number was left by a worker that died in this very transaction: nothing was ever sent under it.
+    let file = OpenOptions::new().create(true).read(true).append(true).open(file_of(db, worker)).map_err(open)?;
     file.try_lock().map_err(|e| match e {
         TryLockError::Error(e) => open(e),
         TryLockError::WouldBlock => StoreError::Busy,
     })?;
+    file.set_len(0).map_err(open)?;
     Ok((worker, Journal { file: Mutex::new((file, true)) }))
 }
 

@@ -208,6 +208,7 @@ fn connect(path: &Path) -> Result<Connection> {
         StoreError::Backend(e) => StoreError::Open(Some(e)),
         other => other,
     };
+    #[allow(unused_mut, reason = "from rusqlite 0.43 on a busy handler is set through `&mut`, before it through `&`")]
     let mut conn = Connection::open(path).map_err(open)?;
     // One millisecond between tries: a stop from another process must not sleep through the gaps of a busy campaign.
     conn.busy_handler(Some(|tries: i32| {
@@ -216,6 +217,8 @@ fn connect(path: &Path) -> Result<Connection> {
     }))
     .map_err(open)?;
     conn.set_prepared_statement_cache_capacity(128);
+    // The planner does not look at bound values: otherwise statements are prepared anew at each binding.
+    conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(open)?;
     conn.pragma_update(None, "journal_mode", "WAL").map_err(open)?;
     conn.pragma_update(None, "synchronous", "FULL").map_err(open)?;
     conn.pragma_update(None, "wal_autocheckpoint", 8_000).map_err(open)?;
@@ -223,8 +226,6 @@ fn connect(path: &Path) -> Result<Connection> {
     conn.pragma_update(None, "cache_size", -4_000).map_err(open)?;
     conn.pragma_update(None, "mmap_size", 0).map_err(open)?;
     conn.pragma_update(None, "foreign_keys", true).map_err(open)?;
-    // Plans do not depend on bound values: without this, joins on a parameter are compiled anew at every binding.
-    conn.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(open)?;
     Ok(conn)
 }
 
@@ -265,7 +266,8 @@ fn error(e: rusqlite::Error) -> StoreError {
     let Some(code) = e.sqlite_error_code() else {
         return StoreError::Backend(Box::new(Reduced(None)));
     };
-    let reduced = || -> Box<dyn std::error::Error + Send + Sync> { Box::new(Reduced(e.sqlite_error().map(|x| x.extended_code))) };
+    let reduced =
+        || -> Box<dyn std::error::Error + Send + Sync> { Box::new(Reduced(e.sqlite_error().map(|x| x.extended_code))) };
     match code {
         C::DatabaseBusy | C::DatabaseLocked => StoreError::Busy,
         C::DatabaseCorrupt | C::NotADatabase => StoreError::Corrupt(Some(reduced())),
@@ -396,11 +398,22 @@ impl super::Store for SqliteStore {
         self.set_phase_(campaign, phase).await
     }
 
-    async fn scan(&self, campaign: CampaignKey, after: Option<Rid>, limit: usize, facts_of: Option<ShopKey>) -> Result<Vec<ScanRow>> {
+    async fn scan(
+        &self,
+        campaign: CampaignKey,
+        after: Option<Rid>,
+        limit: usize,
+        facts_of: Option<ShopKey>,
+    ) -> Result<Vec<ScanRow>> {
         self.scan_(campaign, after, limit, facts_of).await
     }
 
-    async fn refused_entries(&self, campaign: CampaignKey, after: Option<u64>, limit: usize) -> Result<Vec<RefusedEntry>> {
+    async fn refused_entries(
+        &self,
+        campaign: CampaignKey,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<RefusedEntry>> {
         self.refused_entries_(campaign, after, limit).await
     }
 

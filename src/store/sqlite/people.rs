@@ -4,9 +4,7 @@ use super::{SqliteStore, Tx, all, error, one};
 use crate::clock::Timestamp;
 use crate::facts::{Event, Facts, Grant, OwnerKey, Person, ShopKey, decode_grants, encode_grants};
 use crate::id::{AccountId, OwnerId, Rid, ShopId};
-use crate::store::{
-    AccountRow, Change, Changed, EventRow, Lane, Load, Loaded, Result, ShopRow, StoreError, Subject,
-};
+use crate::store::{AccountRow, Change, Changed, EventRow, Lane, Load, Loaded, Result, ShopRow, StoreError, Subject};
 use rusqlite::{Connection, Row};
 
 pub(super) fn corrupt() -> StoreError {
@@ -145,7 +143,8 @@ impl SqliteStore {
             let (n, what) = match &on {
                 Subject::Account(id) => {
                     // Lifting also ends rest and breaker: a person looked at it.
-                    let sql = "UPDATE account SET hold = ?2, rest_until = CASE WHEN ?2 IS NULL THEN 0 ELSE rest_until END,
+                    let sql =
+                        "UPDATE account SET hold = ?2, rest_until = CASE WHEN ?2 IS NULL THEN 0 ELSE rest_until END,
                                unknown_run = 0, unsent_run = 0 WHERE name = ?1";
                     (tx.run(sql, (id.as_str(), &reason))?, "account")
                 }
@@ -165,10 +164,8 @@ impl SqliteStore {
     }
 
     pub(super) async fn setting_(&self, name: &'static str) -> Result<Option<String>> {
-        self.read(move |conn| {
-            one(conn, "SELECT value FROM meta WHERE name = 'setting.' || ?1", [name], |r| r.get(0))
-        })
-        .await
+        self.read(move |conn| one(conn, "SELECT value FROM meta WHERE name = 'setting.' || ?1", [name], |r| r.get(0)))
+            .await
     }
 
     pub(super) async fn put_setting_(&self, name: &'static str, value: String) -> Result<()> {
@@ -266,8 +263,10 @@ impl SqliteStore {
         loop {
             let (last, n) = self
                 .write(Lane::Normal, 500, move |tx| {
-                    let sql = "SELECT rid FROM (SELECT rid FROM recipient WHERE rid > ?1 UNION
-                               SELECT rid FROM event WHERE rid > ?1) ORDER BY rid LIMIT 500";
+                    // Each side stops at a page by itself: else every page would sort all that is left.
+                    let sql = "SELECT rid FROM (SELECT rid FROM recipient WHERE rid > ?1 ORDER BY rid LIMIT 500) UNION
+                               SELECT rid FROM (SELECT DISTINCT rid FROM event WHERE rid > ?1 ORDER BY rid LIMIT 500)
+                               ORDER BY rid LIMIT 500";
                     let from = after.map_or_else(Vec::new, |r| r.as_bytes().to_vec());
                     let rids = all(tx.conn, sql, [from], |r| r.get::<_, Vec<u8>>(0))?;
                     let mut n = 0;
@@ -322,8 +321,7 @@ fn account(conn: &Connection, id: &AccountId) -> Result<Option<AccountRow>> {
 }
 
 fn load(conn: &Connection, rid: Rid) -> Result<Option<Person>> {
-    let facts: Option<Vec<u8>> =
-        one(conn, "SELECT facts FROM recipient WHERE rid = ?1", [&rid.0[..]], |r| r.get(0))?;
+    let facts: Option<Vec<u8>> = one(conn, "SELECT facts FROM recipient WHERE rid = ?1", [&rid.0[..]], |r| r.get(0))?;
     Ok(facts.map(|b| Person::decode(&b)).transpose()?)
 }
 
@@ -386,7 +384,7 @@ fn events(conn: &Connection, rid: Rid) -> Result<Vec<EventRow>> {
 
 fn sends_of(conn: &Connection, rid: Rid) -> Result<Vec<(OwnerKey, Timestamp)>> {
     // A row keeps its request as long as its charge counts; one that went back has none.
-    let sql = "SELECT s.owner, q.begun FROM campaign c JOIN message m ON m.campaign = c.id AND m.rid = ?1
+    let sql = "SELECT s.owner, q.begun FROM campaign c CROSS JOIN message m ON m.campaign = c.id AND m.rid = ?1
                JOIN request q ON q.id = m.request JOIN shop s ON s.id = c.shop ORDER BY q.begun";
     let rows = all(conn, sql, [&rid.0[..]], |r| Ok((r.get::<_, u32>(0)?, r.get::<_, i64>(1)?)))?;
     rows.into_iter().map(|(o, t)| Ok((OwnerKey(root(conn, o)?), Timestamp::from_millis(t)))).collect()
@@ -499,8 +497,18 @@ impl<'a> PeopleWriter<'a> {
         tx.run(
             "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             rusqlite::params![
-                &rid.0[..], key, self.seq, c.kind, c.shop.map(|s| s.0), claimed, tx.now.millis(), c.envelope.source,
-                c.envelope.event_id, c.envelope.actor, body, effect.sealed,
+                &rid.0[..],
+                key,
+                self.seq,
+                c.kind,
+                c.shop.map(|s| s.0),
+                claimed,
+                tx.now.millis(),
+                c.envelope.source,
+                c.envelope.event_id,
+                c.envelope.actor,
+                body,
+                effect.sealed,
             ],
         )?;
         Ok(Changed::Recorded { at: tx.now })

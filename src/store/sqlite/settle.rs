@@ -370,7 +370,13 @@ impl<'a> Settler<'a> {
                      (SELECT provider_id FROM request WHERE id = ?3
                       UNION SELECT provider_id FROM handle WHERE account = ?1 AND request = ?3))";
         let found = all(self.tx.conn, sql, (call.account, &s.reference.0[..], call.key), |r| {
-            Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?, r.get::<_, Vec<u8>>(2)?, r.get::<_, String>(3)?, r.get(4)?))
+            Ok((
+                r.get::<_, String>(0)?,
+                r.get::<_, String>(1)?,
+                r.get::<_, Vec<u8>>(2)?,
+                r.get::<_, String>(3)?,
+                r.get(4)?,
+            ))
         })?;
         for (source, event_id, rid, code, delivered) in found {
             let rid = Rid::from_slice(&rid).ok_or_else(corrupt)?;
@@ -496,7 +502,8 @@ impl SqliteStore {
             for (key, reference, account, begun, asked, rids, state) in found {
                 let mut rows = Vec::new();
                 for rid in rids.unwrap_or_default().chunks_exact(16) {
-                    let sql = "SELECT state, sealed, variant FROM message WHERE campaign = ?1 AND rid = ?2 AND request = ?3";
+                    let sql =
+                        "SELECT state, sealed, variant FROM message WHERE campaign = ?1 AND rid = ?2 AND request = ?3";
                     let row = one(conn, sql, (campaign.0, rid, key), |r| {
                         Ok((r.get::<_, u8>(0)?, r.get::<_, Vec<u8>>(1)?, r.get::<_, u8>(2)?))
                     })?;
@@ -666,8 +673,15 @@ fn report(tx: &Tx<'_>, ask: &ReportAsk) -> Result<Joined> {
         new = tx.run(
             "INSERT INTO inbound VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
             rusqlite::params![
-                ask.source, ask.event_id, account, ask.provider_id, ask.reference.map(|r| r.0.to_vec()), &ask.rid.0[..],
-                ask.code, ask.delivered, ask.at.millis(),
+                ask.source,
+                ask.event_id,
+                account,
+                ask.provider_id,
+                ask.reference.map(|r| r.0.to_vec()),
+                &ask.rid.0[..],
+                ask.code,
+                ask.delivered,
+                ask.at.millis(),
             ],
         )?;
     }
@@ -677,7 +691,8 @@ fn report(tx: &Tx<'_>, ask: &ReportAsk) -> Result<Joined> {
 /// Puts abandoned requests where the evidence puts them: not in the journal of a dead worker of this boot, never sent;
 /// in it, or no such proof, in doubt.
 fn recover(tx: &Tx<'_>, path: &std::path::Path, driven: &HashSet<[u8; 16]>) -> Result<(Recovered, Vec<i64>)> {
-    let workers = all(tx.conn, "SELECT id, boot FROM worker", [], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?)))?;
+    let workers =
+        all(tx.conn, "SELECT id, boot FROM worker", [], |r| Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?)))?;
     let mut done = Recovered::default();
     let mut dead = Vec::new();
     // Whether a worker's journal can be believed.
@@ -694,7 +709,13 @@ fn recover(tx: &Tx<'_>, path: &std::path::Path, driven: &HashSet<[u8; 16]>) -> R
     }
     let sql = "SELECT id, reference, worker, campaign, deadline FROM request WHERE state = 0";
     let open = all(tx.conn, sql, [], |r| {
-        Ok((r.get::<_, i64>(0)?, r.get::<_, Vec<u8>>(1)?, r.get::<_, i64>(2)?, r.get::<_, i64>(3)?, r.get::<_, i64>(4)?))
+        Ok((
+            r.get::<_, i64>(0)?,
+            r.get::<_, Vec<u8>>(1)?,
+            r.get::<_, i64>(2)?,
+            r.get::<_, i64>(3)?,
+            r.get::<_, i64>(4)?,
+        ))
     })?;
     let mut abandoned: BTreeMap<i64, BTreeMap<i64, (Reference, bool)>> = BTreeMap::new();
     let mut of_journal: BTreeMap<i64, Vec<(i64, i64, Reference)>> = BTreeMap::new();

@@ -101,8 +101,7 @@ impl Platform<'_> {
         if !names.is_sorted() || !names.contains(&"host") || call.headers.iter().any(|(n, _)| needed(n)) {
             return false;
         }
-        let headers: Option<Vec<(&str, &str)>> =
-            names.iter().map(|n| call.header(n).map(|v| (*n, v.trim()))).collect();
+        let headers: Option<Vec<(&str, &str)>> = names.iter().map(|n| call.header(n).map(|v| (*n, v.trim()))).collect();
         let (Some(headers), Some(pairs)) = (headers, sign::form_pairs(call.query)) else {
             return false;
         };

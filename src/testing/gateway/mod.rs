@@ -399,18 +399,17 @@ struct Wanted {
 fn number(s: &str) -> Option<u64> {
     let s = s.trim();
     let n = ["+86", "0086", "86"].iter().find_map(|p| s.strip_prefix(p).filter(|r| r.len() == 11)).unwrap_or(s);
-    let is_mobile = n.len() == 11
-        && n.starts_with('1')
-        && n.as_bytes()[1] >= b'3'
-        && n.bytes().all(|b| b.is_ascii_digit());
+    let is_mobile =
+        n.len() == 11 && n.starts_with('1') && n.as_bytes()[1] >= b'3' && n.bytes().all(|b| b.is_ascii_digit());
     is_mobile.then(|| n.parse().ok()).flatten()
 }
 
 /// The decoded pairs of query and body; `None` when one is not readable.
 fn params(call: &Call<'_>) -> Option<HashMap<String, String>> {
     let mut all = crate::provider::sign::form_pairs(call.query)?;
-    let is_form =
-        call.header("content-type").is_some_and(|t| t.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"));
+    let is_form = call
+        .header("content-type")
+        .is_some_and(|t| t.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"));
     if is_form {
         all.extend(crate::provider::sign::form_pairs(std::str::from_utf8(call.body).ok()?)?);
     }

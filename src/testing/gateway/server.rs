@@ -85,10 +85,8 @@ async fn answer(
 }
 
 fn response(reply: Reply) -> hyper::Response<Payload> {
-    let mut response = hyper::Response::new(Payload {
-        half: reply.fault == Fault::HalfBody,
-        bytes: Some(reply.body.into()),
-    });
+    let mut response =
+        hyper::Response::new(Payload { half: reply.fault == Fault::HalfBody, bytes: Some(reply.body.into()) });
     *response.status_mut() = hyper::StatusCode::from_u16(reply.status).unwrap_or(hyper::StatusCode::IM_A_TEAPOT);
     for (name, value) in reply.headers {
         if let Ok(value) = value.parse() {
@@ -169,4 +167,3 @@ impl wiremock::Respond for Mounted {
         }
     }
 }
-

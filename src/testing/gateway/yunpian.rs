@@ -32,7 +32,8 @@ impl Platform<'_> {
     pub(super) fn handle(&self, call: &Call<'_>, now: Timestamp) -> Reply {
         self.answered(call, now).unwrap_or_else(|Refused(code)| {
             let status = if matches!(code, -53..=-50) { 500 } else { 400 };
-            let body = serde_json::json!({"http_status_code": status, "code": code, "msg": "refused", "detail": "refused"});
+            let body =
+                serde_json::json!({"http_status_code": status, "code": code, "msg": "refused", "detail": "refused"});
             Reply::json(status, body.to_string())
         })
     }
@@ -64,7 +65,8 @@ impl Platform<'_> {
                     return Err(Refused(25));
                 }
                 let texts: Option<Vec<String>> = texts.into_iter().map(sign::form_decode).collect();
-                let pairs = numbers.into_iter().map(str::to_owned).zip(texts.ok_or(Refused(14))?.into_iter().map(Arc::from));
+                let pairs =
+                    numbers.into_iter().map(str::to_owned).zip(texts.ok_or(Refused(14))?.into_iter().map(Arc::from));
                 self.act(call.path, &params, pairs.collect(), now)
             }
             "/v2/sms/get_record.json" => self.records(&params),
@@ -137,7 +139,8 @@ impl Platform<'_> {
         let time = |name: &str| Timestamp::parse_beijing(needed(params, name)?).map_err(|_| Refused(2));
         let (start, end) = (time("start_time")?, time("end_time")?);
         let phone = number(needed(params, "mobile")?).ok_or(Refused(2))?;
-        let count = |name: &str, default: usize| params.get(name).map_or(Ok(default), |s| s.parse().map_err(|_| Refused(2)));
+        let count =
+            |name: &str, default: usize| params.get(name).map_or(Ok(default), |s| s.parse().map_err(|_| Refused(2)));
         let (page, size) = (count("page_num", 1)?.max(1), count("page_size", 20)?.min(100));
         let items: Vec<_> = self
             .gateway
