@@ -9,7 +9,10 @@ use optin106::optin::{AccountSettings, OptOut, StopScope, Via};
 use optin106::store::SqliteStore;
 use optin106::testing::mock::Fault;
 use optin106::testing::{MockProvider, ShiftedClock};
-use optin106::{Audience, Campaign, Days, Evidence, Method, Notice, OptIn, Optin106, Owner, Phone, Purpose, Shop, ShopHandle, Timestamp};
+use optin106::{
+    Audience, Campaign, Days, Evidence, Method, Notice, OptIn, Optin106, Owner, Phone, Purpose, Shop, ShopHandle,
+    Timestamp,
+};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -57,7 +60,8 @@ async fn record(optin: &Optin106, shop: &ShopHandle, n: u64) -> Result<()> {
 
 async fn plan(shop: &ShopHandle, name: &str, n: u64) -> Result<Campaign> {
     let people = (0..n).map(phone).collect::<Result<Vec<_>>>()?;
-    let builder = shop.campaign(name, Purpose::Promotion).text("双12今晚开抢，满200减25。").via(AccountId::new("mock")?);
+    let builder =
+        shop.campaign(name, Purpose::Promotion).text("双12今晚开抢，满200减25。").via(AccountId::new("mock")?);
     Ok(builder.ends("2026-12-12T20:00:00+08:00".parse()?).plan(Audience::iter(people)).await?)
 }
 

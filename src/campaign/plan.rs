@@ -287,11 +287,16 @@ impl Campaign {
         let mut funnel = Funnel::new(inner.row.name.clone());
         funnel.total_entries = inner.row.entries;
         let mut shares = vec![(0u64, 0u64); inner.spec.variants.len()];
-        let mut after = None;
+        let scan = |after| {
+            let (store, key, shop) = (self.store().clone(), inner.row.key, inner.ledger.shop);
+            tokio::spawn(async move { store.scan(key, after, CHUNK, Some(shop)).await })
+        };
+        let mut next = scan(None);
         loop {
-            let page = self.store().scan(inner.row.key, after, CHUNK, Some(inner.ledger.shop)).await?;
+            let page = (&mut next).await.map_err(|_| CampaignError::Store(crate::store::StoreError::Closed))??;
             let Some(last) = page.last() else { break };
-            after = Some(last.rid);
+            // The next page is read while this one is judged.
+            next = scan(Some(last.rid));
             for row in &page {
                 let bucket = bucket(row, &*gate, at, &mut funnel.next_open);
                 if matches!(bucket, Bucket::Ready | Bucket::Later)

@@ -1,6 +1,6 @@
 //! Leases and begin: the one transaction after which a send may leave.
 
-use super::people::{corrupt, facts, joined_facts, nobody, store_person};
+use super::people::{corrupt, facts, joined_facts, nobody};
 use super::{SqliteStore, Tx, all, error, one};
 use crate::clock::Timestamp;
 use crate::facts::Person;
@@ -365,6 +365,11 @@ fn record(tx: &Tx<'_>, ask: &BeginAsk, account: &Account, mut rows: Vec<Row>, ou
     }
     let mut cost = 0;
     let mut buffer = Vec::with_capacity(256);
+    let prepare = |sql| tx.conn.prepare_cached(sql).map_err(error);
+    let mut person = prepare("UPDATE recipient SET ver = ver + 1, facts = ?2 WHERE rid = ?1")?;
+    // A row that is not longer than before stays in its page: see PLANNED_DUE.
+    let mut message =
+        prepare("UPDATE message SET state = 1, due = 0, request = ?3, grant_key = ?4 WHERE campaign = ?1 AND rid = ?2")?;
     // More kinds of rows than references: what is over stays planned and comes with the next begin.
     for (group, reference) in groups.into_iter().zip(&ask.references) {
         let Some(first) = group.first() else { continue };
@@ -385,11 +390,14 @@ fn record(tx: &Tx<'_>, ask: &BeginAsk, account: &Account, mut rows: Vec<Row>, ou
         for mut row in group {
             row.person.charge(ask.owner, tx.now);
             row.person.prune(tx.now, ask.horizon);
-            store_person(tx, row.rid, &row.person, &mut buffer)?;
-            tx.run(
-                "UPDATE message SET state = 1, request = ?3, grant_key = ?4 WHERE campaign = ?1 AND rid = ?2",
-                (ask.lease.campaign.0, &row.rid.0[..], key, row.clearance.grant() as i64),
-            )?;
+            row.person.encode(&mut buffer);
+            // The gate said yes, so there is a row to write.
+            if person.execute((&row.rid.0[..], &buffer[..])).map_err(error)? != 1 {
+                return Err(corrupt());
+            }
+            message
+                .execute((ask.lease.campaign.0, &row.rid.0[..], key, row.clearance.grant() as i64))
+                .map_err(error)?;
             cost += u64::from(row.parts) * u64::from(ask.price);
             begun.push(BegunRow { rid: row.rid, sealed: row.sealed, clearance: row.clearance });
         }

@@ -14,6 +14,12 @@ use rusqlite::{Connection, Row};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Due since 2004: at once. Six bytes that the begin gives back for its request's number, so that, with [`NO_GRANT`], no
+/// begun row outgrows its place: planned pages are full, and each would be split.
+const PLANNED_DUE: i64 = 1 << 40;
+/// Eight bytes that stand for the consent's key until the begin knows it.
+const NO_GRANT: i64 = i64::MIN + 1;
+
 const CAMPAIGN: &str = "SELECT id, shop, name, phase, spec, content, entries, rows, spent, created FROM campaign";
 
 fn phase(n: u8) -> Phase {
@@ -86,7 +92,7 @@ fn scan_row(r: &Row<'_>) -> Result<ScanRow> {
             provider_id: r.get(14)?,
             reference: None,
             price: 0,
-            grant: r.get::<_, Option<i64>>(17)?.map(|n| n as u64),
+            grant: r.get::<_, Option<i64>>(17)?.filter(|n| *n != NO_GRANT).map(|n| n as u64),
             facts: None,
         };
         Ok((rid, own, request, account, reference, r.get::<_, Option<u32>>(16)?, row))
@@ -182,15 +188,18 @@ impl SqliteStore {
             if planning != Some(0) {
                 return Err(StoreError::Conflict);
             }
-            let insert =
-                "INSERT INTO message (campaign, rid, state, due, at_most, variant, parts, position, line, sealed)
-                          VALUES (?1, ?2, 0, 0, 0, ?3, ?4, ?5, ?6, ?7)
+            let insert = "INSERT INTO message
+                            (campaign, rid, state, due, grant_key, at_most, variant, parts, position, line, sealed)
+                          VALUES (?1, ?2, 0, ?8, ?9, 0, ?3, ?4, ?5, ?6, ?7)
                           ON CONFLICT DO UPDATE SET position = ?5 WHERE position = ?5";
             let mut statement = tx.conn.prepare_cached(insert).map_err(error)?;
             for r in &rows {
                 let line = r.line.map(|n| n as i64);
                 let n = statement
-                    .execute((campaign.0, &r.rid.0[..], r.variant, r.parts, r.position as i64, line, &r.sealed))
+                    .execute((
+                        campaign.0, &r.rid.0[..], r.variant, r.parts, r.position as i64, line, &r.sealed, PLANNED_DUE,
+                        NO_GRANT,
+                    ))
                     .map_err(error)?;
                 if n == 0 {
                     // A repeat of the same call is harmless; one person twice is not.

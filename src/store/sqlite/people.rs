@@ -554,12 +554,11 @@ pub(super) fn joined_facts(
     out: &mut Vec<Grant>,
 ) -> Result<Option<Person>> {
     out.clear();
-    let blob =
-        |v: rusqlite::types::ValueRef<'_>| v.as_blob_or_null().map(|b| b.map(<[u8]>::to_vec)).map_err(|_| corrupt());
-    if let Some(bytes) = blob(grants)? {
-        decode_grants(&bytes, out)?;
+    if let Some(bytes) = grants.as_blob_or_null().map_err(|_| corrupt())? {
+        decode_grants(bytes, out)?;
     }
-    Ok(blob(facts)?.map(|b| Person::decode(&b)).transpose()?)
+    let facts = facts.as_blob_or_null().map_err(|_| corrupt())?;
+    Ok(facts.map(Person::decode).transpose()?)
 }
 
 /// The facts of a person of whom nothing is recorded.

@@ -15,6 +15,7 @@ use crate::store::{
     Settlement, StoreError, UnknownRequest, event_key,
 };
 use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -34,24 +35,26 @@ struct Call {
     price: u32,
     owner: OwnerKey,
     /// The shop's own owner and every owner above it: a charge stands under the one that was the root at its begin.
-    owners: Vec<OwnerKey>,
+    owners: Rc<[OwnerKey]>,
     shop: ShopKey,
 }
 
+/// The shop of each campaign and its owners, read once in a transaction.
+type Shops = BTreeMap<i64, (ShopKey, Rc<[OwnerKey]>)>;
+
 fn call(tx: &Tx<'_>, key: i64) -> Result<Call> {
-    let sql = "SELECT q.campaign, q.account, q.state, q.begun, q.price, c.shop FROM request q
-               JOIN campaign c ON c.id = q.campaign WHERE q.id = ?1";
-    let (campaign, account, state, begun, price, shop) = tx
-        .one(sql, [key], |r| Ok((r.get(0)?, r.get(1)?, r.get::<_, u8>(2)?, r.get(3)?, r.get(4)?, r.get::<_, u32>(5)?)))?
+    call_of(tx, key, &mut Shops::new())
+}
+
+fn call_of(tx: &Tx<'_>, key: i64, shops: &mut Shops) -> Result<Call> {
+    let sql = "SELECT campaign, account, state, begun, price FROM request WHERE id = ?1";
+    let (campaign, account, state, begun, price) = tx
+        .one(sql, [key], |r| Ok((r.get(0)?, r.get(1)?, r.get::<_, u8>(2)?, r.get(3)?, r.get(4)?)))?
         .ok_or(StoreError::Unknown { what: "request" })?;
-    let owners = all(
-        tx.conn,
-        "WITH RECURSIVE up(id, merged) AS (SELECT o.id, o.merged FROM owner o JOIN shop s ON s.owner = o.id
-           WHERE s.id = ?1 UNION SELECT o.id, o.merged FROM owner o JOIN up ON o.id = up.merged)
-         SELECT id FROM up ORDER BY merged IS NULL",
-        [shop],
-        |r| r.get(0).map(OwnerKey),
-    )?;
+    let (shop, owners) = match shops.get(&campaign) {
+        Some(known) => known.clone(),
+        None => shops.entry(campaign).or_insert(shop_of(tx, campaign)?).clone(),
+    };
     Ok(Call {
         key,
         campaign,
@@ -61,8 +64,22 @@ fn call(tx: &Tx<'_>, key: i64) -> Result<Call> {
         price,
         owner: *owners.last().ok_or_else(corrupt)?,
         owners,
-        shop: ShopKey(shop),
+        shop,
     })
+}
+
+fn shop_of(tx: &Tx<'_>, campaign: i64) -> Result<(ShopKey, Rc<[OwnerKey]>)> {
+    let shop: Option<u32> = tx.one("SELECT shop FROM campaign WHERE id = ?1", [campaign], |r| r.get(0))?;
+    let shop = shop.ok_or(StoreError::Unknown { what: "request" })?;
+    let owners = all(
+        tx.conn,
+        "WITH RECURSIVE up(id, merged) AS (SELECT o.id, o.merged FROM owner o JOIN shop s ON s.owner = o.id
+           WHERE s.id = ?1 UNION SELECT o.id, o.merged FROM owner o JOIN up ON o.id = up.merged)
+         SELECT id FROM up ORDER BY merged IS NULL",
+        [shop],
+        |r| r.get(0).map(OwnerKey),
+    )?;
+    Ok((ShopKey(shop), owners.into()))
 }
 
 /// Writes of one settling transaction.
@@ -71,15 +88,19 @@ struct Settler<'a> {
     people: PeopleWriter<'a>,
     done: Settled,
     buffer: Vec<u8>,
+    shops: Shops,
+    /// The account whose runs of bad answers were ended last.
+    well: Option<i64>,
 }
 
 impl<'a> Settler<'a> {
     fn new(tx: &'a Tx<'a>) -> Result<Self> {
-        Ok(Self { tx, people: PeopleWriter::new(tx)?, done: Settled::default(), buffer: Vec::new() })
+        let people = PeopleWriter::new(tx)?;
+        Ok(Self { tx, people, done: Settled::default(), buffer: Vec::new(), shops: Shops::new(), well: None })
     }
 
     fn settle(&mut self, s: &Settlement, waiting: bool) -> Result<()> {
-        let call = call(self.tx, s.key)?;
+        let call = call_of(self.tx, s.key, &mut self.shops)?;
         if matches!(call.state, RequestState::Accepted | RequestState::Mixed | RequestState::NoReport) {
             return Ok(());
         }
@@ -91,16 +112,16 @@ impl<'a> Settler<'a> {
         if was_doubt {
             self.raise(&call, s)?;
         }
-        let sql = "UPDATE request SET settled = ?2, first_byte = ?3, ask_at = NULL WHERE id = ?1";
-        let first_byte = s.answer.first_byte.map(Timestamp::millis);
-        self.tx.run(sql, (call.key, self.tx.now.millis(), first_byte))?;
         match &s.answer.verdicts {
             Verdicts::Same(v) => self.uniform(&call, s, v)?,
             Verdicts::Each(v) if s.rids.len() == 1 => {
                 let v = v.first().cloned().unwrap_or_else(|| Verdict::unknown("not_named"));
                 self.uniform(&call, s, &v)?;
             }
-            Verdicts::Each(_) => self.each(&call, s)?,
+            Verdicts::Each(_) => {
+                self.answered(&call, s)?;
+                self.each(&call, s)?;
+            }
         }
         if waiting {
             self.waiting_reports(&call, s)?;
@@ -120,12 +141,31 @@ impl<'a> Settler<'a> {
         Ok(())
     }
 
+    fn answered(&self, call: &Call, s: &Settlement) -> Result<()> {
+        let sql = "UPDATE request SET settled = ?2, first_byte = ?3, ask_at = NULL WHERE id = ?1";
+        let first_byte = s.answer.first_byte.map(Timestamp::millis);
+        self.tx.run(sql, (call.key, self.tx.now.millis(), first_byte)).map(drop)
+    }
+
+    /// The common case of [`answered`](Self::answered) and [`request`](Self::request) in one statement.
+    fn accepted(&self, call: &Call, s: &Settlement, v: &Verdict) -> Result<()> {
+        let sql = "UPDATE request SET settled = ?2, first_byte = ?3, ask_at = NULL, state = 1, code = ?4, provider_id = ?5,
+                   report_due = ?6 WHERE id = ?1";
+        let code = Some(&v.code).filter(|c| !c.is_empty());
+        let first_byte = s.answer.first_byte.map(Timestamp::millis);
+        let now = self.tx.now.millis();
+        self.tx.run(sql, (call.key, now, first_byte, code, &v.id, s.report_due.millis())).map(drop)
+    }
+
     /// One verdict for all: written once, on the request.
     fn uniform(&mut self, call: &Call, s: &Settlement, v: &Verdict) -> Result<()> {
+        if v.outcome != Outcome::Accepted {
+            self.answered(call, s)?;
+        }
         let many = s.rids.len() > 1;
         match v.outcome {
             Outcome::Accepted => {
-                self.request(call, RequestState::Accepted, v, Some(s.report_due))?;
+                self.accepted(call, s, v)?;
                 self.done.accepted += s.rids.len() as u64;
                 self.well(call.account)
             }
@@ -216,6 +256,7 @@ impl<'a> Settler<'a> {
         self.people_of(call, &s.rids, s.lookup_at)?;
         self.done.unknown += s.rids.len() as u64;
         // An account that leaves us in doubt again and again rests; its doubts stay its own.
+        self.well = None;
         self.tx.run(
             "UPDATE account SET unknown_run = unknown_run + 1, rest_until = CASE WHEN unknown_run + 1 >= ?2
              THEN max(rest_until, ?3 + min(30000 << min(unknown_run + 1 - ?2, 5), 900000)) ELSE rest_until END WHERE id = ?1",
@@ -251,7 +292,7 @@ impl<'a> Settler<'a> {
             let facts: Vec<u8> = self.tx.one(sql, [&rid.0[..]], |r| r.get(0))?.ok_or_else(corrupt)?;
             let mut person = Person::decode(&facts)?;
             let charged = person.sends.len();
-            for owner in &call.owners {
+            for owner in call.owners.iter() {
                 if person.sends.len() == charged {
                     person.give_back(*owner, call.begun);
                 }
@@ -265,13 +306,17 @@ impl<'a> Settler<'a> {
         Ok(())
     }
 
-    fn well(&self, account: i64) -> Result<()> {
+    fn well(&mut self, account: i64) -> Result<()> {
+        if self.well.replace(account) == Some(account) {
+            return Ok(());
+        }
         let sql = "UPDATE account SET unknown_run = 0, unsent_run = 0 WHERE id = ?1 AND unknown_run + unsent_run > 0";
         self.tx.run(sql, [account]).map(drop)
     }
 
     /// What a verdict means for its account.
-    fn account(&self, account: i64, v: &Verdict) -> Result<()> {
+    fn account(&mut self, account: i64, v: &Verdict) -> Result<()> {
+        self.well = None;
         let now = self.tx.now.millis();
         match v.consequence {
             Consequence::Hold => {

@@ -14,9 +14,18 @@ const GROUP_WEIGHT: usize = 2_000;
 
 /// Tells the caller how the transaction ended.
 type Finish = Box<dyn FnOnce(std::result::Result<(), StoreError>) + Send>;
-/// Runs in the group's transaction; on nothing when the transaction could not start.
-type Work = Box<dyn FnOnce(Option<&Connection>) -> Finish + Send>;
+/// Runs in the group's transaction; on nothing when the transaction could not start. Says whether it succeeded.
+type Work = Box<dyn FnOnce(Option<&Connection>, Company) -> (Finish, bool) + Send>;
 type Read = Box<dyn FnOnce(&Connection) + Send>;
+
+/// Whether other work rides in the same transaction.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Company {
+    /// None: on failure the whole transaction is rolled back.
+    Alone,
+    /// Some: on failure only this work is.
+    Shared,
+}
 
 struct Job {
     weight: usize,
@@ -78,12 +87,17 @@ impl Threads {
             return Err(StoreError::Closed);
         }
         let (tell, told) = tokio::sync::oneshot::channel();
-        let work: Work = Box::new(move |conn| {
-            let done = conn.map_or(Err(StoreError::Busy), |conn| in_savepoint(conn, f));
-            Box::new(move |commit| {
+        let work: Work = Box::new(move |conn, company| {
+            let done = conn.map_or(Err(StoreError::Busy), |conn| match company {
+                Company::Alone => f(conn),
+                Company::Shared => in_savepoint(conn, f),
+            });
+            let succeeded = done.is_ok();
+            let finish = move |commit: std::result::Result<(), StoreError>| {
                 // The caller may have gone; what was committed stays committed.
                 let _ = tell.send(commit.and(done));
-            })
+            };
+            (Box::new(finish), succeeded)
         });
         {
             let mut queue = self.shared.queue();
@@ -144,7 +158,7 @@ fn in_savepoint<T>(conn: &Connection, f: impl FnOnce(&Connection) -> Result<T>) 
 fn write_loop(shared: &Shared, conn: &Connection, lane: &File) {
     while let Some((urgent, jobs)) = next_group(shared) {
         if shared.broken.load(Ordering::Acquire) {
-            jobs.into_iter().for_each(|job| (job.work)(None)(Err(StoreError::Closed)));
+            jobs.into_iter().for_each(|job| refuse(job, StoreError::Closed));
             continue;
         }
         // The lock is advisory fairness between processes, not safety: an error of it is no reason to stop.
@@ -190,24 +204,35 @@ fn next_group(shared: &Shared) -> Option<(bool, Vec<Job>)> {
     }
 }
 
-/// One transaction for all jobs of a group, each in a savepoint of its own.
+/// One transaction for all jobs of a group, each in a savepoint of its own; a job alone needs none.
 fn group(shared: &Shared, conn: &Connection, jobs: Vec<Job>) {
     let run = |sql| conn.prepare_cached(sql).and_then(|mut s| s.execute([])).map_err(error);
     if let Err(e) = run("BEGIN IMMEDIATE") {
         shared.broken.fetch_or(is_fault(&e), Ordering::AcqRel);
         for job in jobs {
-            (job.work)(None)(Err(same(&e)));
+            refuse(job, same(&e));
         }
         return;
     }
+    let company = if jobs.len() == 1 { Company::Alone } else { Company::Shared };
     let mut finishes = Vec::with_capacity(jobs.len());
+    let mut keep = true;
     for job in jobs {
         // A fault of the disk rolls the whole transaction back; later statements would commit by themselves.
-        finishes.push((job.work)((!conn.is_autocommit()).then_some(conn)));
+        let (finish, succeeded) = (job.work)((!conn.is_autocommit()).then_some(conn), company);
+        keep &= succeeded || company == Company::Shared;
+        finishes.push(finish);
     }
     if conn.is_autocommit() {
         shared.broken.store(true, Ordering::Release);
         finishes.into_iter().for_each(|finish| finish(Err(StoreError::Closed)));
+        return;
+    }
+    if !keep {
+        if run("ROLLBACK").is_err() {
+            shared.broken.store(true, Ordering::Release);
+        }
+        finishes.into_iter().for_each(|finish| finish(Ok(())));
         return;
     }
     match run("COMMIT") {
@@ -222,6 +247,11 @@ fn group(shared: &Shared, conn: &Connection, jobs: Vec<Job>) {
             }
         }
     }
+}
+
+fn refuse(job: Job, e: StoreError) {
+    let (finish, _) = (job.work)(None, Company::Alone);
+    finish(Err(e));
 }
 
 fn same(e: &StoreError) -> StoreError {
