@@ -142,7 +142,7 @@ impl Drain {
             if !open || waited >= FIRST_BYTE_WITHIN + DRAIN_SLACK {
                 return clock.now();
             }
-            clock.sleep(DRAIN_POLL).await;
+            clock.sleep(DRAIN_POLL.min((FIRST_BYTE_WITHIN + DRAIN_SLACK).saturating_sub(waited))).await;
         }
     }
 }
