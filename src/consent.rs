@@ -244,7 +244,7 @@ pub struct OptIn {
 
 /// Where an event comes from. The same (source, event id) for the same person is recorded once; a repeat returns the
 /// first answer.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct Envelope {
     /// The system that tells: `api` when empty.
     pub source: String,
@@ -252,6 +252,13 @@ pub struct Envelope {
     pub event_id: String,
     /// Who acted (a clerk, a job); never a phone number.
     pub actor: String,
+}
+
+impl fmt::Debug for Envelope {
+    /// Without its ids: tellers make them of phone numbers too. They are stored as hashes then.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Envelope(event id of {} bytes)", self.event_id.len())
+    }
 }
 
 impl OptIn {

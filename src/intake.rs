@@ -18,6 +18,7 @@ use crate::stop::{Breadth, Intent, Reading};
 use crate::store::{CampaignKey, Change, Changed, Effect, Joined, Lane, Load, Loaded, ReportAsk, StoreError};
 use serde_json::json;
 use sha2::Digest;
+use std::fmt;
 
 /// Why a callback was not taken in. Do not answer 200 then: the platform tells again.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +80,7 @@ pub enum IntakeEvent {
 }
 
 /// A reply, as read and recorded.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ReplyEvent {
     /// Who.
     pub phone: Phone,
@@ -92,7 +93,7 @@ pub struct ReplyEvent {
 }
 
 /// A delivery report, as read and recorded.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ReportEvent {
     /// Whose handset.
     pub phone: Phone,
@@ -112,6 +113,19 @@ pub struct ReportEvent {
     pub repeated: bool,
     /// The caller's own reference of the row, where the row is known.
     pub caller_ref: Option<String>,
+}
+
+impl fmt::Debug for ReplyEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReplyEvent({:?}, {:?}, {:?})", self.phone, self.reading, self.recorded)
+    }
+}
+
+impl fmt::Debug for ReportEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (phone, code, meaning) = (self.phone, &self.code, &self.meaning);
+        write!(f, "ReportEvent({phone:?}, {code:?}, {meaning:?}, {:?}, {:?})", self.shop, self.campaign)
+    }
 }
 
 impl Optin106 {

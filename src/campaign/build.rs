@@ -17,11 +17,11 @@ use crate::policy::Policy;
 use crate::provider::{Form, Profile, Writer};
 use crate::store::{CampaignRow, StoreError};
 use sha2::{Digest, Sha256};
+use std::fmt;
 use std::sync::Arc;
 
 /// Collects what a campaign is; [`plan`](Self::plan) checks and writes it.
 #[must_use = "nothing happens before plan"]
-#[derive(Debug)]
 pub struct CampaignBuilder {
     shop: ShopHandle,
     name: Result<CampaignName, IdError>,
@@ -36,6 +36,12 @@ pub struct CampaignBuilder {
     budget: Option<Money>,
     per_call: Option<u16>,
     policy: Option<Policy>,
+}
+
+impl fmt::Debug for CampaignBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CampaignBuilder({:?}, {} texts, route {:?})", self.name, self.variants.len(), self.route)
+    }
 }
 
 impl ShopHandle {

@@ -61,7 +61,7 @@ impl History {
 }
 
 /// One message of one person.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct FoundRow {
     /// Whose, where the shop is still registered.
     pub shop: Option<ShopId>,
@@ -91,6 +91,13 @@ pub struct FoundRow {
     pub parts: u8,
     /// Price in ten-thousandths of a yuan.
     pub price: u32,
+}
+
+impl std::fmt::Debug for FoundRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (campaign, state, code) = (&self.campaign, self.state, &self.code);
+        write!(f, "FoundRow({campaign}, row {}, {state}, {code:?}, begun {:?})", self.position, self.begun)
+    }
 }
 
 impl FoundRow {

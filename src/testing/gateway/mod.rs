@@ -156,7 +156,7 @@ pub enum Record {
 }
 
 /// A message that was taken.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct AcceptedMessage {
     /// Eleven digits.
     pub number: u64,
@@ -172,6 +172,12 @@ pub struct AcceptedMessage {
     pub request: u64,
     /// The id given back.
     pub id: Arc<str>,
+}
+
+impl fmt::Debug for AcceptedMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AcceptedMessage({} of request {}, at {})", self.id, self.request, self.at)
+    }
 }
 
 /// What a gateway counted.
