@@ -1,6 +1,8 @@
 //! Bad files, keys, clocks and settings: a typed error that says what to do, nothing changed, nothing lost. Bad rows of
 //! an audience are in `src/campaign/audience/tests.rs`, bad texts in `tests/text.rs`.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test that fails says so")]
+
 mod common;
 
 use common::*;

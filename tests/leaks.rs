@@ -4,6 +4,7 @@
 //!
 //! Not secret, and so not canaries: a shop's signature, a notice, a template filed at a platform, event ids.
 #![cfg(feature = "testing")]
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test that fails says so")]
 
 mod common;
 
@@ -29,7 +30,8 @@ use optin106::testing::gateway::{Account, Gateway, Script, Step};
 use optin106::testing::mock::{Fault, MockProvider};
 use optin106::testing::{ManualClock, gateway};
 use optin106::{
-    Audience, Campaign, Days, Evidence, Method, OptIn, Optin106, Owner, Phone, Policy, Purpose, Shop, ShopHandle, Timestamp,
+    Audience, Campaign, Days, Evidence, Method, OptIn, Optin106, Owner, Phone, Policy, Purpose, Shop, ShopHandle,
+    Timestamp,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::{Debug, Write as _};
@@ -42,7 +44,13 @@ use std::time::Duration;
 
 /// Every second one consents; tails that no counter, port or time shows by chance.
 const NUMBERS: [&str; 8] = [
-    "13870935521", "15968024417", "18683175092", "17790362845", "19165209738", "13352908164", "15071936680",
+    "13870935521",
+    "15968024417",
+    "18683175092",
+    "17790362845",
+    "19165209738",
+    "13352908164",
+    "15071936680",
     "18940753126",
 ];
 /// In no list of consents, only in lists that are refused, and in spellings that are refused.
@@ -125,7 +133,10 @@ fn forms(kind: &str, canary: &str) -> Vec<(&'static str, Vec<u8>)> {
         let (a, b, c) = (&canary[..3], &canary[3..7], &canary[7..]);
         all.push(("spaces", format!("{a} {b} {c}").into()));
         all.push(("dashes", format!("{a}-{b}-{c}").into()));
-        all.push(("full width", canary.chars().map(|c| char::from_u32(c as u32 + 0xfee0).unwrap()).collect::<String>().into()));
+        all.push((
+            "full width",
+            canary.chars().map(|c| char::from_u32(c as u32 + 0xfee0).unwrap()).collect::<String>().into(),
+        ));
         if canary.len() == 11 {
             all.push(("tail", canary[4..].into()));
             let n: u64 = canary.parse().unwrap();
@@ -152,13 +163,25 @@ fn search(hay: &[u8], needles: &[Vec<u8>]) -> BTreeMap<usize, usize> {
     for (at, pair) in hay.windows(2).enumerate() {
         if starts[usize::from(pair[0]) << 8 | usize::from(pair[1])] {
             for i in &by_start[&[pair[0], pair[1]]] {
-                if hay[at..].starts_with(&needles[*i]) {
+                if hay[at..].starts_with(&needles[*i]) && !inside_digest(hay, at, &needles[*i]) {
                     found.entry(*i).or_insert(at);
                 }
             }
         }
     }
     found
+}
+
+/// Seven digits in the middle of a long run of hexadecimal (a TLS random, a digest) are chance, not a number's tail.
+fn inside_digest(hay: &[u8], at: usize, needle: &[u8]) -> bool {
+    let hex = |b: &&u8| b.is_ascii_hexdigit();
+    let before = hay[..at].iter().rev().take(64).take_while(hex).count();
+    let after = hay[at..].iter().take(64).take_while(hex).count();
+    let run = &hay[at - before..at + after];
+    needle.len() == 7
+        && needle.iter().all(u8::is_ascii_digit)
+        && run.len() >= 32
+        && run.iter().any(u8::is_ascii_alphabetic)
 }
 
 // ---- What was logged and said. ----
@@ -286,12 +309,13 @@ impl World {
         common::add(&optin, "yunpian", Arc::new(y)).await;
         common::add(&optin, "dead", Arc::new(dead)).await;
         common::add(&optin, "tls", Arc::new(tls)).await;
-        let filed = AccountSignature::new(SIGNATURE)
-            .unwrap()
-            .template("SMS_1", "会员${name}，新品8折。拒收请回复R");
+        let filed = AccountSignature::new(SIGNATURE).unwrap().template("SMS_1", "会员${name}，新品8折。拒收请回复R");
         let shop = Shop::new("shop-a", Owner::new("owner-1").unwrap(), SIGNATURE).unwrap().contact("400-000-0000");
         let shop = optin.shop(shop.at_account(account("aliyun"), filed)).await.unwrap();
-        optin.set_policy(&Policy { caps: vec!["9/1".parse().unwrap()], pressure: vec![], ..Policy::default() }).await.unwrap();
+        optin
+            .set_policy(&Policy { caps: vec!["9/1".parse().unwrap()], pressure: vec![], ..Policy::default() })
+            .await
+            .unwrap();
         said.debug(&(&optin, &shop, optin.policy().await, optin.store().account(&account("aliyun")).await));
         Self { folder, clock, optin, shop, aliyun, yunpian, said }
     }
@@ -309,11 +333,11 @@ impl World {
     }
 
     async fn campaign(&self, name: &str, text: &str, via: &str) -> Option<Campaign> {
-        let people = NUMBERS.iter().chain(&BAD).map(|n| {
-            optin106::campaign::audience::Person::new(*n).param("name", PARAM).caller_ref(CALLER_REF)
-        });
-        let builder =
-            self.shop.campaign(name, Purpose::Promotion).text(text).ends(self.tomorrow()).via(account(via));
+        let people = NUMBERS
+            .iter()
+            .chain(&BAD)
+            .map(|n| optin106::campaign::audience::Person::new(*n).param("name", PARAM).caller_ref(CALLER_REF));
+        let builder = self.shop.campaign(name, Purpose::Promotion).text(text).ends(self.tomorrow()).via(account(via));
         self.said.debug(&builder);
         self.said.debug(&builder.warnings());
         self.said.result(builder.plan(Audience::iter(people)).await)
@@ -341,7 +365,11 @@ impl World {
 
 fn opt_in(i: usize) -> OptIn {
     // Evidence that is kept sealed, and a guardian's.
-    common::opt_in(phone(i)).promise(99, Days(30)).evidence(Evidence::bytes("form", EVIDENCE)).age(13).guardian(Evidence::bytes("id", EVIDENCE))
+    common::opt_in(phone(i))
+        .promise(99, Days(30))
+        .evidence(Evidence::bytes("form", EVIDENCE))
+        .age(13)
+        .guardian(Evidence::bytes("id", EVIDENCE))
 }
 
 async fn consents(w: &World) {
@@ -393,11 +421,27 @@ async fn stops(w: &World) {
     said.result(w.shop.reply(phone(6), QUOTED, None, envelope("mo-2")).await);
     let cases: Vec<_> = w.optin.cases().collect().await;
     said.debug(&cases);
-    let csv = format!("phone,scope,shop,at\n{},group,shop-a,\n{},,,\n{},nonsense,,\n\"{}", NUMBERS[7], BAD[0], NUMBERS[3], BAD[1]);
+    let csv = format!(
+        "phone,scope,shop,at\n{},group,shop-a,\n{},,,\n{},nonsense,,\n\"{}",
+        NUMBERS[7], BAD[0], NUMBERS[3], BAD[1]
+    );
     said.debug(&ImportReport::of(w.optin.import_stops_csv("list", csv.as_bytes())).await);
-    let row = StopRow { phone: BAD[0].into(), scope: NUMBERS[2].into(), shop: NUMBERS[2].into(), at: NUMBERS[2].into(), line: Some(1) };
-    let past = PastSendRow { phone: BAD[0].into(), shop: NUMBERS[2].into(), at: NUMBERS[2].into(), ..PastSendRow::default() };
-    let again = PastSendRow { phone: NUMBERS[4].into(), shop: "shop-a".into(), at: "2026-10-01 10:00:00".into(), campaign: "old".into(), line: None };
+    let row = StopRow {
+        phone: BAD[0].into(),
+        scope: NUMBERS[2].into(),
+        shop: NUMBERS[2].into(),
+        at: NUMBERS[2].into(),
+        line: Some(1),
+    };
+    let past =
+        PastSendRow { phone: BAD[0].into(), shop: NUMBERS[2].into(), at: NUMBERS[2].into(), ..PastSendRow::default() };
+    let again = PastSendRow {
+        phone: NUMBERS[4].into(),
+        shop: "shop-a".into(),
+        at: "2026-10-01 10:00:00".into(),
+        campaign: "old".into(),
+        line: None,
+    };
     said.debug(&(&past.line, &again));
     let mut rows = w.optin.import_stops("list", futures_util::stream::iter([Ok(row)]));
     while let Some(row) = rows.next().await {
@@ -426,14 +470,20 @@ async fn callbacks(w: &World) {
         "err_code":"MK:0001","err_msg":"{QUOTED}","biz_id":"b","out_id":"{reference}"}}]"#,
         NUMBERS[0]
     );
-    let reply = format!(r#"[{{"phone_number":"{}","content":"{REPLY}","send_time":"2026-12-11 10:00:00","sequence_id":1}}]"#, NUMBERS[2]);
+    let reply = format!(
+        r#"[{{"phone_number":"{}","content":"{REPLY}","send_time":"2026-12-11 10:00:00","sequence_id":1}}]"#,
+        NUMBERS[2]
+    );
     let status = format!(
         r#"[{{"sid":1,"uid":"{reference}","mobile":"{}","report_status":"FAIL","error_msg":"UNDELIV","user_receive_time":"2026-12-11 10:00:00"}}]"#,
         NUMBERS[4]
     );
     let form = |name: &str, json: &str| format!("{name}={}", optin106::provider::sign::form_value(json));
     let mo = |sign: &str| {
-        format!(r#"{{"id":"1","mobile":"{}","reply_time":"2026-12-11 10:00:00","text":"{REPLY}","extend":"","_sign":"{sign}"}}"#, NUMBERS[6])
+        format!(
+            r#"{{"id":"1","mobile":"{}","reply_time":"2026-12-11 10:00:00","text":"{REPLY}","extend":"","_sign":"{sign}"}}"#,
+            NUMBERS[6]
+        )
     };
     let signed = {
         use md5::Digest;
@@ -470,7 +520,8 @@ async fn callbacks(w: &World) {
     }
     assert!(taken >= 4, "callbacks were taken in: {taken}");
     let at = at("2026-12-11T10:00:00+08:00");
-    let reply = Reply { event_id: "1".into(), phone: phone(2), text: REPLY.into(), extension: None, signature: None, at };
+    let reply =
+        Reply { event_id: "1".into(), phone: phone(2), text: REPLY.into(), extension: None, signature: None, at };
     let report = Report {
         event_id: "1".into(),
         phone: phone(4),
@@ -490,8 +541,17 @@ async fn callbacks(w: &World) {
 async fn campaigns(w: &World) {
     let said = &w.said;
     let faults = [
-        Step::Accept, Step::Garbage, Step::HalfBody, Step::Hold, Step::Reset, Step::ServerError(503), Step::Throttle,
-        Step::UnknownCode, Step::Unnamed, Step::DuplicateRows, Step::Refuse("isv.AMOUNT_NOT_ENOUGH".into()),
+        Step::Accept,
+        Step::Garbage,
+        Step::HalfBody,
+        Step::Hold,
+        Step::Reset,
+        Step::ServerError(503),
+        Step::Throttle,
+        Step::UnknownCode,
+        Step::Unnamed,
+        Step::DuplicateRows,
+        Step::Refuse("isv.AMOUNT_NOT_ENOUGH".into()),
         Step::Redirect(format!("http://127.0.0.1:9/{}", NUMBERS[0])),
     ];
     for (i, step) in faults.into_iter().enumerate() {
@@ -523,10 +583,13 @@ async fn campaigns(w: &World) {
     ] {
         assert!(w.campaign(name, text, via).await.is_none(), "{text} {via}");
     }
-    for value in ["【戴胜】欧阳戴胜云雀", "欧阳戴胜\n云雀", "欧阳戴胜云雀退订回T", NUMBERS[0]] {
-        said.result(Params::default().with("name", value).and_then(|p| {
-            optin106::message::Template::parse(TEMPLATE).and_then(|t| t.render(&p)).map(drop)
-        }));
+    for value in ["【戴胜】欧阳戴胜云雀", "欧阳戴胜\n云雀", "欧阳戴胜云雀退订回T", NUMBERS[0]]
+    {
+        said.result(
+            Params::default()
+                .with("name", value)
+                .and_then(|p| optin106::message::Template::parse(TEMPLATE).and_then(|t| t.render(&p)).map(drop)),
+        );
     }
 }
 
@@ -597,7 +660,10 @@ fn settings(said: &Said) {
         let settings = HttpSettings::new().endpoint(url).loopback_only(true);
         said.refused("an endpoint", Http::new(Yunpian::new(Secret::new(APIKEY)), settings, Arc::clone(&clock)));
     }
-    said.refused("a key", Keyring::from_text(&format!(r#"{{"index":"{APIKEY}","seal":{{"1":"{KEY_SECRET}"}},"current":1}}"#)));
+    said.refused(
+        "a key",
+        Keyring::from_text(&format!(r#"{{"index":"{APIKEY}","seal":{{"1":"{KEY_SECRET}"}},"current":1}}"#)),
+    );
     said.refused("a key", Keyring::from_text(KEY_SECRET));
     said.refused("a template", optin106::message::Template::parse(&format!("{TEXT}{{")));
     let _ = gateway::Account::aliyun();
@@ -702,7 +768,10 @@ fn no_number_text_or_secret_is_said_logged_or_readable_on_disk() {
     let _ = std::panic::take_hook();
     let (folder, mut places, planted) = match played {
         Ok(done) => done,
-        Err(_) => panic!("a step failed:\n{}", String::from_utf8_lossy(&said.0.bytes()).lines().rev().take(5).collect::<Vec<_>>().join("\n")),
+        Err(_) => panic!(
+            "a step failed:\n{}",
+            String::from_utf8_lossy(&said.0.bytes()).lines().rev().take(5).collect::<Vec<_>>().join("\n")
+        ),
     };
     drop(runtime);
     let (logs, said) = (logs.bytes(), said.0.bytes());

@@ -8,6 +8,8 @@
 //! writes down what it took before it answers, `worker`s that are killed and frozen, a `planner` that is killed, and the
 //! `stopper` that records refusals and writes down when each was acknowledged and when effective.
 
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test that fails says so")]
+
 use futures_util::StreamExt;
 use optin106::clock::{Clock, Sleep, SystemClock};
 use optin106::entry::State;

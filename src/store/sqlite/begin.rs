@@ -368,8 +368,9 @@ fn record(tx: &Tx<'_>, ask: &BeginAsk, account: &Account, mut rows: Vec<Row>, ou
     let prepare = |sql| tx.conn.prepare_cached(sql).map_err(error);
     let mut person = prepare("UPDATE recipient SET ver = ver + 1, facts = ?2 WHERE rid = ?1")?;
     // A row that is not longer than before stays in its page: see PLANNED_DUE.
-    let mut message =
-        prepare("UPDATE message SET state = 1, due = 0, request = ?3, grant_key = ?4 WHERE campaign = ?1 AND rid = ?2")?;
+    let mut message = prepare(
+        "UPDATE message SET state = 1, due = 0, request = ?3, grant_key = ?4 WHERE campaign = ?1 AND rid = ?2",
+    )?;
     // More kinds of rows than references: what is over stays planned and comes with the next begin.
     for (group, reference) in groups.into_iter().zip(&ask.references) {
         let Some(first) = group.first() else { continue };

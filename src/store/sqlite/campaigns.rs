@@ -197,7 +197,14 @@ impl SqliteStore {
                 let line = r.line.map(|n| n as i64);
                 let n = statement
                     .execute((
-                        campaign.0, &r.rid.0[..], r.variant, r.parts, r.position as i64, line, &r.sealed, PLANNED_DUE,
+                        campaign.0,
+                        &r.rid.0[..],
+                        r.variant,
+                        r.parts,
+                        r.position as i64,
+                        line,
+                        &r.sealed,
+                        PLANNED_DUE,
                         NO_GRANT,
                     ))
                     .map_err(error)?;

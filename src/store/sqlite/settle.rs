@@ -149,7 +149,8 @@ impl<'a> Settler<'a> {
 
     /// The common case of [`answered`](Self::answered) and [`request`](Self::request) in one statement.
     fn accepted(&self, call: &Call, s: &Settlement, v: &Verdict) -> Result<()> {
-        let sql = "UPDATE request SET settled = ?2, first_byte = ?3, ask_at = NULL, state = 1, code = ?4, provider_id = ?5,
+        let sql =
+            "UPDATE request SET settled = ?2, first_byte = ?3, ask_at = NULL, state = 1, code = ?4, provider_id = ?5,
                    report_due = ?6 WHERE id = ?1";
         let code = Some(&v.code).filter(|c| !c.is_empty());
         let first_byte = s.answer.first_byte.map(Timestamp::millis);
