@@ -14,8 +14,8 @@ use optin106::provider::aliyun::Aliyun;
 use optin106::provider::wire::{Http, HttpSettings};
 use optin106::secret::Secret;
 use optin106::store::SqliteStore;
-use optin106::testing::gateway::{Account, Gateway, Record, Script, Step, serve};
 use optin106::testing::ShiftedClock;
+use optin106::testing::gateway::{Account, Gateway, Record, Script, Step, serve};
 use optin106::{
     Audience, Campaign, Days, Evidence, Method, Notice, OptIn, Optin106, Owner, Phone, Purpose, Shop, ShopHandle,
     Timestamp,
@@ -217,7 +217,8 @@ async fn measure(o: &Options, clock: Arc<dyn Clock>) -> Result<()> {
     });
     let took = refuse(&shop, 0..n, o.every, || run.is_finished()).await?;
     let (report, same_s) = (run.await??, (clock.mono() - t).as_secs_f64());
-    let same = json!({ "recorded_ms": figures(took), "run_s": same_s, "accepted": report.figures.count(State::Accepted) });
+    let same =
+        json!({ "recorded_ms": figures(took), "run_s": same_s, "accepted": report.figures.count(State::Accepted) });
 
     let other = campaign(&shop, "other", "gateway", n..2 * n).await?;
     let (took, other_s) = by_another(o, &db, &other, &clock).await?;

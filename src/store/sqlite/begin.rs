@@ -1,7 +1,7 @@
 //! Leases and begin: the one transaction after which a send may leave.
 
 use super::people::{corrupt, facts, joined_facts, nobody};
-use super::{SqliteStore, Tx, all, error, one};
+use super::{SqliteStore, Tx, all, error, guarded, one};
 use crate::clock::Timestamp;
 use crate::facts::Person;
 use crate::gate::{Clearance, Decision};
@@ -287,7 +287,7 @@ fn decide(tx: &Tx<'_>, ask: &BeginAsk, limit: usize, left: &mut Option<u64>, out
         let mut statement = tx
             .conn
             .prepare_cached(
-                "SELECT m.rid, m.variant, m.parts, m.at_most, m.sealed, r.facts, c.grants FROM message m
+                "SELECT m.rid, m.variant, m.parts, m.at_most, m.sealed, r.facts, c.grants, m.request FROM message m
                  LEFT JOIN recipient r ON r.rid = m.rid LEFT JOIN consent c ON c.rid = m.rid AND c.shop = ?5
                  WHERE m.campaign = ?1 AND m.rid >= ?2 AND m.rid < ?3 AND m.state = 0 AND m.due <= ?4 ORDER BY m.rid",
             )
@@ -296,14 +296,24 @@ fn decide(tx: &Tx<'_>, ask: &BeginAsk, limit: usize, left: &mut Option<u64>, out
             statement.query((campaign, &ask.from.0[..], &end, tx.now.millis(), ask.shop.0)).map_err(error)?;
         let mut grants = Vec::new();
         let mut seen = 0;
+        let mut last: Option<Rid> = None;
         while let Some(r) = found.next().map_err(error)? {
             let rid = r.get_ref(0).map_err(error)?.as_blob().ok().and_then(Rid::from_slice).ok_or_else(corrupt)?;
+            if last.replace(rid) >= Some(rid) {
+                // A key that is out of order is not found again by its key, and a row that is not found stays planned.
+                return Err(corrupt());
+            }
             if seen == limit {
                 out.next = Some(rid);
                 break;
             }
             seen += 1;
-            let person = joined_facts(r.get_ref(5).map_err(error)?, r.get_ref(6).map_err(error)?, &mut grants)?;
+            if r.get_ref(7).map_err(error)? != rusqlite::types::ValueRef::Null {
+                // Planned rows have no request: this one was begun, and its state is damaged.
+                return Err(corrupt());
+            }
+            let person =
+                joined_facts(rid, ask.shop, r.get_ref(5).map_err(error)?, r.get_ref(6).map_err(error)?, &mut grants)?;
             let known = person.is_some();
             let person = person.unwrap_or_else(nobody);
             match (ask.judge)(&facts(&person, &grants), tx.now) {
@@ -369,7 +379,8 @@ fn record(tx: &Tx<'_>, ask: &BeginAsk, account: &Account, mut rows: Vec<Row>, ou
     let mut person = prepare("UPDATE recipient SET ver = ver + 1, facts = ?2 WHERE rid = ?1")?;
     // A row that is not longer than before stays in its page: see PLANNED_DUE.
     let mut message = prepare(
-        "UPDATE message SET state = 1, due = 0, request = ?3, grant_key = ?4 WHERE campaign = ?1 AND rid = ?2",
+        "UPDATE message SET state = 1, due = 0, request = ?3, grant_key = ?4 WHERE campaign = ?1 AND rid = ?2
+         AND state = 0 AND request IS NULL",
     )?;
     // More kinds of rows than references: what is over stays planned and comes with the next begin.
     for (group, reference) in groups.into_iter().zip(&ask.references) {
@@ -391,14 +402,18 @@ fn record(tx: &Tx<'_>, ask: &BeginAsk, account: &Account, mut rows: Vec<Row>, ou
         for mut row in group {
             row.person.charge(ask.owner, tx.now);
             row.person.prune(tx.now, ask.horizon);
-            row.person.encode(&mut buffer);
+            guarded::encode_person(row.rid, &row.person, &mut buffer);
             // The gate said yes, so there is a row to write.
             if person.execute((&row.rid.0[..], &buffer[..])).map_err(error)? != 1 {
                 return Err(corrupt());
             }
-            message
+            let done = message
                 .execute((ask.lease.campaign.0, &row.rid.0[..], key, row.clearance.grant() as i64))
                 .map_err(error)?;
+            if done != 1 {
+                // Found by a scan and not by its key: in a damaged index it would be begun again and again.
+                return Err(corrupt());
+            }
             cost += u64::from(row.parts) * u64::from(ask.price);
             begun.push(BegunRow { rid: row.rid, sealed: row.sealed, clearance: row.clearance });
         }

@@ -285,9 +285,14 @@ impl SqliteStore {
             let mut rows = Vec::with_capacity(limit.min(4_096));
             while let Some(r) = found.next().map_err(error)? {
                 let mut row = scan_row(r)?;
-                if facts_of.is_some() {
-                    let person =
-                        joined_facts(r.get_ref(18).map_err(error)?, r.get_ref(19).map_err(error)?, &mut grants)?;
+                if let Some(shop) = facts_of {
+                    let person = joined_facts(
+                        row.rid,
+                        shop,
+                        r.get_ref(18).map_err(error)?,
+                        r.get_ref(19).map_err(error)?,
+                        &mut grants,
+                    )?;
                     row.facts = Some((person.unwrap_or_else(nobody), grants.clone()));
                 }
                 rows.push(row);

@@ -6,6 +6,7 @@
 
 mod begin;
 mod campaigns;
+mod guarded;
 mod journal;
 mod people;
 mod settle;

@@ -1,8 +1,8 @@
 //! Shops, accounts, holds; persons, consents, events.
 
-use super::{SqliteStore, Tx, all, error, one};
+use super::{SqliteStore, Tx, all, error, guarded, one};
 use crate::clock::Timestamp;
-use crate::facts::{Event, Facts, Grant, OwnerKey, Person, ShopKey, decode_grants, encode_grants};
+use crate::facts::{Event, Facts, Grant, OwnerKey, Person, ShopKey};
 use crate::id::{AccountId, OwnerId, Rid, ShopId};
 use crate::store::{AccountRow, Change, Changed, EventRow, Lane, Load, Loaded, Result, ShopRow, StoreError, Subject};
 use rusqlite::{Connection, Row};
@@ -239,9 +239,10 @@ impl SqliteStore {
                 let Some(last) = page.last() else { break };
                 after.clone_from(&last.0);
                 for (rid, facts) in page {
-                    let person = Person::decode(&facts)?;
+                    let rid = Rid::from_slice(&rid).ok_or_else(corrupt)?;
+                    let person = guarded::person(rid, &facts)?;
                     if found.len() < limit && !person.stops.is_empty() {
-                        found.push((Rid::from_slice(&rid).ok_or_else(corrupt)?, person));
+                        found.push((rid, person));
                     }
                     if found.len() == limit {
                         break;
@@ -322,7 +323,7 @@ fn account(conn: &Connection, id: &AccountId) -> Result<Option<AccountRow>> {
 
 fn load(conn: &Connection, rid: Rid) -> Result<Option<Person>> {
     let facts: Option<Vec<u8>> = one(conn, "SELECT facts FROM recipient WHERE rid = ?1", [&rid.0[..]], |r| r.get(0))?;
-    Ok(facts.map(|b| Person::decode(&b)).transpose()?)
+    facts.map(|b| guarded::person(rid, &b)).transpose()
 }
 
 fn grants_of(conn: &Connection, rid: Rid) -> Result<Vec<(ShopKey, Vec<Grant>)>> {
@@ -332,7 +333,7 @@ fn grants_of(conn: &Connection, rid: Rid) -> Result<Vec<(ShopKey, Vec<Grant>)>> 
     let mut out = Vec::with_capacity(rows.len());
     for (shop, bytes) in rows {
         let mut grants = Vec::new();
-        decode_grants(&bytes, &mut grants)?;
+        guarded::consents(rid, shop, &bytes, &mut grants)?;
         out.push((ShopKey(shop), grants));
     }
     Ok(out)
@@ -440,7 +441,7 @@ fn with_grants(all: &mut Vec<(ShopKey, Vec<Grant>)>, shop: ShopKey, f: &mut dyn 
 
 /// Writes a person's row: the serialisation point.
 pub(super) fn store_person(tx: &Tx<'_>, rid: Rid, person: &Person, buffer: &mut Vec<u8>) -> Result<()> {
-    person.encode(buffer);
+    guarded::encode_person(rid, person, buffer);
     let sql = "INSERT INTO recipient VALUES (?1, 1, ?2) ON CONFLICT (rid) DO UPDATE SET ver = ver + 1, facts = ?2";
     tx.run(sql, (&rid.0[..], &buffer[..])).map(drop)
 }
@@ -449,7 +450,7 @@ fn store_grants(tx: &Tx<'_>, rid: Rid, shop: ShopKey, grants: &[Grant], buffer: 
     if grants.is_empty() {
         return tx.run("DELETE FROM consent WHERE rid = ?1 AND shop = ?2", (&rid.0[..], shop.0)).map(drop);
     }
-    encode_grants(grants, buffer);
+    guarded::encode_consents(rid, shop.0, grants, buffer);
     let sql = "INSERT INTO consent VALUES (?1, ?2, ?3) ON CONFLICT (rid, shop) DO UPDATE SET grants = ?3";
     tx.run(sql, (&rid.0[..], shop.0, &buffer[..])).map(drop)
 }
@@ -518,7 +519,7 @@ impl<'a> PeopleWriter<'a> {
         let sql = "SELECT grants FROM consent WHERE rid = ?1 AND shop = ?2";
         let mut grants = Vec::new();
         if let Some(bytes) = self.tx.one(sql, (&rid.0[..], shop.0), |r| r.get::<_, Vec<u8>>(0))? {
-            decode_grants(&bytes, &mut grants)?;
+            guarded::consents(rid, shop.0, &bytes, &mut grants)?;
         }
         Ok(grants)
     }
@@ -549,16 +550,18 @@ impl<'a> PeopleWriter<'a> {
 
 /// Reads a person for a row of a joined query: columns of facts and grants may be absent.
 pub(super) fn joined_facts(
+    rid: Rid,
+    shop: ShopKey,
     facts: rusqlite::types::ValueRef<'_>,
     grants: rusqlite::types::ValueRef<'_>,
     out: &mut Vec<Grant>,
 ) -> Result<Option<Person>> {
     out.clear();
     if let Some(bytes) = grants.as_blob_or_null().map_err(|_| corrupt())? {
-        decode_grants(bytes, out)?;
+        guarded::consents(rid, shop.0, bytes, out)?;
     }
     let facts = facts.as_blob_or_null().map_err(|_| corrupt())?;
-    Ok(facts.map(Person::decode).transpose()?)
+    facts.map(|b| guarded::person(rid, b)).transpose()
 }
 
 /// The facts of a person of whom nothing is recorded.

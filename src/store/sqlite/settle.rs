@@ -2,11 +2,11 @@
 
 use super::campaigns::effective;
 use super::people::{PeopleWriter, corrupt, store_person};
-use super::{SqliteStore, Tx, all, begin, error, journal, one};
+use super::{SqliteStore, Tx, all, begin, error, guarded, journal, one};
 use crate::clock::Timestamp;
 use crate::consent::Envelope;
 use crate::entry::{RequestState, State};
-use crate::facts::{Event, Health, OwnerKey, Person, Scope, ShopKey};
+use crate::facts::{Event, Health, OwnerKey, Scope, ShopKey};
 use crate::id::{AccountId, Reference, Rid};
 use crate::policy::law::Code;
 use crate::provider::{Blame, Consequence, Outcome, Verdict, Verdicts};
@@ -291,7 +291,7 @@ impl<'a> Settler<'a> {
             )?;
             let sql = "SELECT facts FROM recipient WHERE rid = ?1";
             let facts: Vec<u8> = self.tx.one(sql, [&rid.0[..]], |r| r.get(0))?.ok_or_else(corrupt)?;
-            let mut person = Person::decode(&facts)?;
+            let mut person = guarded::person(*rid, &facts)?;
             let charged = person.sends.len();
             for owner in call.owners.iter() {
                 if person.sends.len() == charged {
