@@ -120,8 +120,18 @@ impl Keyring {
             std::io::ErrorKind::AlreadyExists => KeyError::Exists { path: path.into() },
             _ => KeyError::File { path: path.into(), source },
         };
-        let mut file = options.open(path).map_err(io)?;
-        file.write_all(ring.to_text().expose().as_bytes()).and_then(|()| file.sync_all()).map_err(io)?;
+        // Whole or not at all: another process, or the next start after a crash, never reads half a key.
+        let mut nonce = [0; 8];
+        clock.fill(&mut nonce);
+        let mut fresh = path.as_os_str().to_owned();
+        fresh.push(format!(".{}", hex(&nonce)));
+        let mut file = options.open(&fresh).map_err(io)?;
+        let written = file
+            .write_all(ring.to_text().expose().as_bytes())
+            .and_then(|()| file.sync_all())
+            .and_then(|()| std::fs::hard_link(&fresh, path));
+        let _ = std::fs::remove_file(&fresh);
+        written.map_err(io)?;
         Ok(ring)
     }
 

@@ -2,6 +2,7 @@
 //! nobody twice, no panic; an error has a code.
 //!
 //! `OPTIN106_FLIPS=30000 cargo test --all-features --test damage` damages as many copies; 1,000 by default.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test that fails says so")]
 
 mod common;
 
@@ -118,7 +119,11 @@ async fn a_damaged_file_never_sends_to_the_wrong_person() {
     let (mut opened, mut sent, mut codes, mut state) = (0, 0, BTreeSet::new(), 11);
     let control = folder.path().join("control.db");
     std::fs::write(&control, &base.clean).unwrap();
-    assert_eq!(run_damaged(&control, &base.key, &mut codes, 0, &mut Vec::new()).await, Some(30), "an undamaged copy sends");
+    assert_eq!(
+        run_damaged(&control, &base.key, &mut codes, 0, &mut Vec::new()).await,
+        Some(30),
+        "an undamaged copy sends"
+    );
     assert!(codes.is_empty());
     for round in 0..rounds {
         let mut bytes = base.clean.clone();
@@ -144,7 +149,10 @@ async fn a_damaged_file_never_sends_to_the_wrong_person() {
         }
         if !wrong.is_empty() {
             let differ = bytes.iter().zip(&base.clean).enumerate().filter(|(_, (a, b))| a != b);
-            let where_: Vec<_> = differ.map(|(i, (a, b))| format!("page {} byte {}: {b:02x} to {a:02x}", i / 4096 + 1, i % 4096)).take(30).collect();
+            let where_: Vec<_> = differ
+                .map(|(i, (a, b))| format!("page {} byte {}: {b:02x} to {a:02x}", i / 4096 + 1, i % 4096))
+                .take(30)
+                .collect();
             let keep = std::env::temp_dir().join("optin106-damaged.db");
             std::fs::write(&keep, &bytes).unwrap();
             panic!("round {round}: {wrong:?}; {where_:?}; kept as {}", keep.display());

@@ -3,7 +3,6 @@
 //! for them, in every form that is likely. Controls that were planted on purpose must be found.
 //!
 //! Not secret, and so not canaries: a shop's signature, a notice, a template filed at a platform, event ids.
-#![cfg(feature = "testing")]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test that fails says so")]
 
 mod common;
