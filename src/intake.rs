@@ -40,6 +40,7 @@ impl IntakeError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Inbound(InboundError::Forged) => "callback_forged",
+            Self::Inbound(InboundError::Stale) => "callback_stale",
             Self::Inbound(InboundError::TooLarge { .. }) => "callback_too_large",
             Self::Inbound(InboundError::NotOffered) => "callback_not_offered",
             Self::Inbound(_) => "callback_malformed",
@@ -51,7 +52,7 @@ impl IntakeError {
     /// The HTTP status to answer.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Inbound(InboundError::Forged) => 403,
+            Self::Inbound(InboundError::Forged | InboundError::Stale) => 403,
             Self::Inbound(InboundError::TooLarge { .. }) => 413,
             Self::Inbound(InboundError::NotOffered) | Self::UnknownAccount => 404,
             Self::Inbound(_) => 400,
@@ -138,7 +139,10 @@ impl Optin106 {
             return Err(InboundError::TooLarge { bytes: call.body.len() }.into());
         }
         let provider = self.resolve(account).ok_or(IntakeError::UnknownAccount)?;
-        let callback = provider.inbound(call)?;
+        let callback = match call.received_at {
+            Some(_) => provider.inbound(call)?,
+            None => provider.inbound(&HttpCall { received_at: Some(self.clock().now()), ..call.clone() })?,
+        };
         let route = provider.profile().name;
         let mut events = Vec::with_capacity(callback.events.len());
         for event in callback.events {

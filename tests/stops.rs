@@ -412,12 +412,12 @@ impl optin106::provider::Provider for Lines {
             }
         };
         let events = std::str::from_utf8(&call.body).unwrap().lines().map(event).collect();
-        Ok(Callback { events, answer: HttpAnswer { status: 200, content_type: "text/plain", body: "OK" } })
+        Ok(Callback { events, answer: HttpAnswer { status: 200, content_type: "text/plain", body: "OK".into() } })
     }
 }
 
 fn lines() -> std::sync::Arc<Lines> {
-    use optin106::provider::{Documented, Form, Lookup, Profile, Writer};
+    use optin106::provider::{Back, Documented, Form, Lookup, Profile, Writer};
     std::sync::Arc::new(Lines(Profile {
         name: "lines",
         form: Form::FreeText,
@@ -429,6 +429,9 @@ fn lines() -> std::sync::Arc<Lines> {
         caps: &[],
         all_or_nothing: true,
         lookup: Lookup::None,
+        idempotent: false,
+        reports: Back::Push,
+        replies: Back::Push,
         report_due: Duration::from_secs(60),
         calls_per_second: 1,
         documented: Documented::Medium,
@@ -439,18 +442,14 @@ fn lines() -> std::sync::Arc<Lines> {
 async fn a_callback_is_recorded_before_it_is_answered_and_may_come_again() {
     let w = three_consents().await;
     let account = AccountId::new("acc-1").unwrap();
-    let call = |token: &str| optin106::inbound::HttpCall {
-        method: "POST".into(),
-        path: "/sms".into(),
-        query: String::new(),
-        headers: vec![("X-Token".into(), token.into())],
+    let call = |token: &str| {
         // One id for a reply and a report, and for reports of two people: all three count.
-        body: format!(
+        let body = format!(
             "report|1|{0}|EXPIRED\nreport|1|{1}|EXPIRED\nreply|1|{0}|R",
             phone(1).national(),
             phone(2).national()
-        )
-        .into_bytes(),
+        );
+        optin106::inbound::HttpCall::new("POST", "/sms", "", body).with_header("X-Token", token)
     };
     let e = w.optin.intake(&account, &call("secret")).await.unwrap_err();
     assert_eq!((e.code(), e.status()), ("unknown_account", 404));
@@ -459,7 +458,7 @@ async fn a_callback_is_recorded_before_it_is_answered_and_may_come_again() {
     assert_eq!((e.code(), e.status()), ("callback_forged", 403));
     for repeated in [false, true] {
         let out = w.optin.intake(&account, &call("secret")).await.unwrap();
-        assert_eq!((out.answer.status, out.answer.body, out.events.len()), (200, "OK", 3));
+        assert_eq!((out.answer.status, &*out.answer.body, out.events.len()), (200, "OK", 3));
         for event in out.events {
             let again = match event {
                 IntakeEvent::Reply(e) => e.recorded.repeated,
