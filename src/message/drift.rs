@@ -19,7 +19,9 @@ pub struct PlatformAdds {
 #[non_exhaustive]
 pub enum Drift {
     /// The texts part here.
-    #[error("filed text differs at character {filed}, text as seen at character {seen}")]
+    #[error(
+        "the filed text differs at its character {filed} from the text as seen at its character {seen}; write the campaign's text as it was filed, or file it anew"
+    )]
     Differs {
         /// Position in the filed text.
         filed: usize,
@@ -27,16 +29,16 @@ pub enum Drift {
         seen: usize,
     },
     /// Both the platform and the filed text bring the signature.
-    #[error("the signature would appear twice")]
+    #[error("the signature would appear twice; register the filed text without it, the platform adds it")]
     SignatureTwice,
     /// The text as seen does not begin with `【…】`.
-    #[error("no signature at the start of the text as seen")]
+    #[error("no signature at the start of the text as seen; compose the text before comparing it")]
     SignatureMissing,
     /// The text as seen, or the filed text where the platform does not add them, does not end with the exact words.
-    #[error("no unsubscribe words at the very end")]
+    #[error("no unsubscribe words at the very end; file the template with 拒收请回复R as its last characters")]
     WordsMissing,
     /// Both the platform and the filed text bring the unsubscribe words.
-    #[error("the unsubscribe words would appear twice")]
+    #[error("the unsubscribe words would appear twice; register the filed text without them, the platform adds them")]
     WordsTwice,
 }
 
