@@ -543,6 +543,26 @@ mod tests {
         read(text).intent
     }
 
+    /// Writes what `data/replies/weigh.py` learns from: for every row of the CSV files in `OPTIN106_CORPUS` (joined with
+    /// `:`) a line of file, label, intent and rule before weighing, and the folded text.
+    #[test]
+    #[ignore = "a measurement"]
+    fn folded_corpus() {
+        use std::io::Write;
+        let Some(paths) = std::env::var_os("OPTIN106_CORPUS") else { return };
+        let mut out = std::fs::File::create(std::env::var_os("OPTIN106_FOLDED").unwrap()).unwrap();
+        for path in std::env::split_paths(&paths) {
+            for row in csv::Reader::from_path(&path).unwrap().records() {
+                let row = row.unwrap();
+                let folded = Folded::new(&row[0]);
+                let (intent, rule) = decide(&folded);
+                let text: String = folded.text.iter().map(|&c| if c == BREAK { '|' } else { c }).collect();
+                let name = path.file_stem().unwrap().to_string_lossy();
+                writeln!(out, "{name}\t{}\t{intent:?}\t{rule}\t{text}", &row[1]).unwrap();
+            }
+        }
+    }
+
     #[test]
     fn commands_survive_decoration() {
         let commands = ["R", "T", "TD", "N", "QX", "退订", "拒收", "STOP", "取消订阅", "0000", "别发了", "拒收请回复R"];
