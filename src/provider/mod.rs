@@ -4,7 +4,10 @@
 //! [`Request`] that says so.
 
 pub mod aliyun;
+#[cfg(all(test, feature = "testing", feature = "http"))]
+mod cloud_tests;
 mod door;
+pub mod huawei;
 pub mod sign;
 pub mod wire;
 pub mod yunpian;

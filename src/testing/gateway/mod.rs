@@ -5,11 +5,13 @@
 
 mod aliyun;
 mod counts;
+mod huawei;
 mod script;
 mod server;
 mod yunpian;
 
 pub use aliyun::FakeAliyun;
+pub use huawei::FakeHuawei;
 pub use script::{Script, Step};
 pub use server::serve;
 pub use yunpian::FakeYunpian;
@@ -160,8 +162,11 @@ pub struct Account(Arc<dyn Platform>);
 type Maker = fn() -> Account;
 
 /// Every platform with a gateway, and the account that [`Account::named`] gives.
-const PLATFORMS: &[(&str, Maker)] =
-    &[("aliyun", || FakeAliyun::default().into()), ("yunpian", || FakeYunpian::default().into())];
+const PLATFORMS: &[(&str, Maker)] = &[
+    ("aliyun", || FakeAliyun::default().into()),
+    ("huawei", || FakeHuawei::default().into()),
+    ("yunpian", || FakeYunpian::default().into()),
+];
 
 impl Account {
     /// The names of all platforms, as in their profiles.
