@@ -9,6 +9,7 @@ mod cloud_tests;
 mod door;
 pub mod huawei;
 pub mod sign;
+pub mod ucloud;
 pub mod wire;
 pub mod yunpian;
 

@@ -318,6 +318,10 @@ fn pushed(provider: &str, item: &Value) -> Result<(), String> {
     if let Some(reply) = item["reply"].as_str() {
         equal("reply", read.reply.as_str(), reply)?;
     }
+    if item["reply"].is_object() {
+        let got: Value = serde_json::from_str(&read.reply).map_err(|e| e.to_string())?;
+        equal("reply", &got, &item["reply"])?;
+    }
     let fields = PUSHED.iter().find(|(name, _)| *name == provider).map(|(_, fields)| *fields);
     let (Some(rows), Some(fields)) = (item["body_json"].as_array(), fields) else {
         return equal("any event", read.events.is_empty(), false);

@@ -8,12 +8,14 @@ mod counts;
 mod huawei;
 mod script;
 mod server;
+mod ucloud;
 mod yunpian;
 
 pub use aliyun::FakeAliyun;
 pub use huawei::FakeHuawei;
 pub use script::{Script, Step};
 pub use server::serve;
+pub use ucloud::FakeUcloud;
 pub use yunpian::FakeYunpian;
 
 #[cfg(feature = "http")]
@@ -165,6 +167,7 @@ type Maker = fn() -> Account;
 const PLATFORMS: &[(&str, Maker)] = &[
     ("aliyun", || FakeAliyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),
+    ("ucloud", || FakeUcloud::default().into()),
     ("yunpian", || FakeYunpian::default().into()),
 ];
 

@@ -5,6 +5,7 @@
 
 mod aliyun;
 mod huawei;
+mod ucloud;
 mod yunpian;
 
 use crate::clock::{Stamp, Timestamp};
@@ -46,7 +47,7 @@ trait Vectors: Sync {
 
 /// Every provider with vectors.
 const ALL: &[(&str, &dyn Vectors)] =
-    &[("aliyun", &aliyun::Suite), ("huawei", &huawei::Suite), ("yunpian", &yunpian::Suite)];
+    &[("aliyun", &aliyun::Suite), ("huawei", &huawei::Suite), ("ucloud", &ucloud::Suite), ("yunpian", &yunpian::Suite)];
 
 fn of(provider: &str) -> Option<&'static dyn Vectors> {
     ALL.iter().find(|(name, _)| *name == provider).map(|(_, v)| *v)
