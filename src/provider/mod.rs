@@ -4,8 +4,12 @@
 //! [`Request`] that says so.
 
 pub mod aliyun;
+#[cfg(all(test, feature = "testing", feature = "http"))]
+mod cloud_tests;
 mod door;
+pub mod huawei;
 pub mod sign;
+pub mod ucloud;
 pub mod wire;
 pub mod yunpian;
 

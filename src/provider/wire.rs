@@ -876,4 +876,4 @@ mod http {
 
 #[cfg(all(test, feature = "testing", feature = "http"))]
 #[path = "wire_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -5,13 +5,17 @@
 
 mod aliyun;
 mod counts;
+mod huawei;
 mod script;
 mod server;
+mod ucloud;
 mod yunpian;
 
 pub use aliyun::FakeAliyun;
+pub use huawei::FakeHuawei;
 pub use script::{Script, Step};
 pub use server::serve;
+pub use ucloud::FakeUcloud;
 pub use yunpian::FakeYunpian;
 
 #[cfg(feature = "http")]
@@ -160,8 +164,12 @@ pub struct Account(Arc<dyn Platform>);
 type Maker = fn() -> Account;
 
 /// Every platform with a gateway, and the account that [`Account::named`] gives.
-const PLATFORMS: &[(&str, Maker)] =
-    &[("aliyun", || FakeAliyun::default().into()), ("yunpian", || FakeYunpian::default().into())];
+const PLATFORMS: &[(&str, Maker)] = &[
+    ("aliyun", || FakeAliyun::default().into()),
+    ("huawei", || FakeHuawei::default().into()),
+    ("ucloud", || FakeUcloud::default().into()),
+    ("yunpian", || FakeYunpian::default().into()),
+];
 
 impl Account {
     /// The names of all platforms, as in their profiles.

@@ -4,6 +4,8 @@
 //! a provider's vectors run.
 
 mod aliyun;
+mod huawei;
+mod ucloud;
 mod yunpian;
 
 use crate::clock::{Stamp, Timestamp};
@@ -44,7 +46,8 @@ trait Vectors: Sync {
 }
 
 /// Every provider with vectors.
-const ALL: &[(&str, &dyn Vectors)] = &[("aliyun", &aliyun::Suite), ("yunpian", &yunpian::Suite)];
+const ALL: &[(&str, &dyn Vectors)] =
+    &[("aliyun", &aliyun::Suite), ("huawei", &huawei::Suite), ("ucloud", &ucloud::Suite), ("yunpian", &yunpian::Suite)];
 
 fn of(provider: &str) -> Option<&'static dyn Vectors> {
     ALL.iter().find(|(name, _)| *name == provider).map(|(_, v)| *v)
