@@ -140,8 +140,6 @@ struct PushedReport<'a> {
     now: Timestamp,
     /// The authority that the push goes to; some platforms sign it.
     host: &'a str,
-    /// Unique, for ids of the platform's own.
-    serial: u64,
 }
 
 /// A reply to be pushed.
@@ -313,8 +311,7 @@ impl Gateway {
     /// The push by which the platform reports on a message that it took, such as `DELIVRD`; `None` where it pushes no
     /// reports. `host` is the authority that the push goes to.
     pub fn report(&self, message: &AcceptedMessage, code: &str, now: Timestamp, host: &str) -> Option<HttpCall> {
-        let serial = self.pushes();
-        self.shared.account.0.report(&PushedReport { message, code, now, host, serial })
+        self.shared.account.0.report(&PushedReport { message, code, now, host })
     }
 
     /// The push by which the platform hands a person's reply over; `None` where it pushes no replies. Extension and
