@@ -6,6 +6,7 @@
 mod aliyun;
 mod counts;
 mod huawei;
+mod luosimao;
 mod script;
 mod server;
 mod ucloud;
@@ -13,6 +14,7 @@ mod yunpian;
 
 pub use aliyun::FakeAliyun;
 pub use huawei::FakeHuawei;
+pub use luosimao::FakeLuosimao;
 pub use script::{Script, Step};
 pub use server::serve;
 pub use ucloud::FakeUcloud;
@@ -165,6 +167,7 @@ type Maker = fn() -> Account;
 const PLATFORMS: &[(&str, Maker)] = &[
     ("aliyun", || FakeAliyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),
+    ("luosimao", || FakeLuosimao::default().into()),
     ("ucloud", || FakeUcloud::default().into()),
     ("yunpian", || FakeYunpian::default().into()),
 ];
