@@ -38,6 +38,7 @@ const PAGES_PER_DAY: u16 = 4;
 ///
 /// ```
 /// use optin106::provider::aliyun::Aliyun;
+/// use optin106::provider::Door;
 /// use optin106::secret::Secret;
 /// let aliyun = Aliyun::new("key id", Secret::new("key secret")).callbacks(Door::at(Secret::new("/sms/3f9c…")));
 /// assert!(!format!("{aliyun:?}").contains("key"));

@@ -7,9 +7,12 @@ pub mod aliyun;
 #[cfg(all(test, feature = "testing", feature = "http"))]
 mod cloud_tests;
 mod door;
+mod filed;
 pub mod huawei;
 pub mod luosimao;
+mod rows;
 pub mod sign;
+pub mod tencent;
 pub mod ucloud;
 pub mod wire;
 pub mod yunpian;
@@ -27,7 +30,8 @@ use std::time::Duration;
 ///
 /// # Contract
 /// - `submit` makes at most one call to the platform per request, starts no byte after [`Request::time_left`] is zero,
-///   never retries, never follows a redirect, and never panics on what comes back.
+///   never retries, never follows a redirect, and never panics on what comes back. Only where the platform's documents
+///   make the same bytes one message ([`Profile::idempotent`]) may it make a second call, with the same bytes.
 /// - Every ticket gets a verdict. [`Outcome::Unsent`] and [`Outcome::Rejected`] are claims with positive evidence;
 ///   anything else is [`Outcome::Unknown`].
 /// - `lookup` has no side effect at the platform and respects the profile's budget.

@@ -405,9 +405,10 @@ mod http {
         Timeouts,
     }
 
-    /// A platform over HTTP: [`Wire`]'s bytes, sent once.
+    /// A platform over HTTP: [`Wire`]'s bytes, sent once; a second time, unchanged, only when the first attempt left
+    /// everyone in doubt, the profile says [`idempotent`](Profile::idempotent) and the deadline has not passed.
     ///
-    /// Redirects and retries are off, HTTP/1.1 only, no system proxy, one attempt per request. Certificates are checked
+    /// Redirects and retries are off, HTTP/1.1 only, no system proxy. Certificates are checked
     /// against the platform's roots with a TLS stack of its own; nothing process-wide is installed.
     ///
     /// [`Answer::first_byte`] is told for requests with a body; the transport cannot tell it for those without.
@@ -570,7 +571,7 @@ mod http {
         }
 
         /// The same bytes again, to a platform whose documents make them one message. Only an acceptance says something
-        /// about the first attempt: a refusal may be about the second alone.
+        /// about the first attempt, and only about the person it names: a refusal may be about the second alone.
         async fn once_more(&self, out: Outgoing, doubt: Verdicts, request: &Request<'_>) -> Verdicts {
             let left = request.time_left(&*self.clock);
             if left.is_zero() || left < self.connect_timeout {
@@ -578,8 +579,13 @@ mod http {
             }
             let gate = Arc::new(Gate::until(self.clock.clone(), left));
             let (second, _) = self.attempt(out, &gate, request).await;
-            let count = request.tickets().len();
-            if (0..count).all(|i| second.get(i).outcome == Outcome::Accepted) { second } else { doubt }
+            if let Verdicts::Same(second) = second {
+                return if second.outcome == Outcome::Accepted { Verdicts::Same(second) } else { doubt };
+            }
+            let proven = |i| Some(second.get(i)).filter(|v| v.outcome == Outcome::Accepted);
+            let each: Vec<_> =
+                (0..request.tickets().len()).map(|i| proven(i).unwrap_or_else(|| doubt.get(i))).collect();
+            if each.iter().any(|v| v.outcome == Outcome::Accepted) { Verdicts::Each(each) } else { doubt }
         }
 
         async fn wait_for_budget(&self, per_second: u16) {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-const TEXT: &str = "【测试签名】会员，新品8折。拒收请回复R";
+pub(crate) const TEXT: &str = "【测试签名】会员，新品8折。拒收请回复R";
 
 /// The only place here that makes a clearance.
 pub(crate) fn clearance() -> Clearance {
@@ -93,7 +93,7 @@ pub(crate) async fn served(account: Account, script: Script) -> (Gateway, String
     (gateway, address)
 }
 
-async fn send<W: Wire>(wire: W, address: &str, count: u64, personal: bool) -> (Answer, Batch) {
+pub(crate) async fn send<W: Wire>(wire: W, address: &str, count: u64, personal: bool) -> (Answer, Batch) {
     let clock = system();
     let http = Http::new(wire, settings(address), clock.clone()).unwrap();
     let batch = batch(&*clock, count, personal);

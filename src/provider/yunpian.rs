@@ -39,6 +39,7 @@ const AFTER: Duration = Duration::from_secs(15 * 60);
 ///
 /// ```
 /// use optin106::provider::yunpian::Yunpian;
+/// use optin106::provider::Door;
 /// use optin106::secret::Secret;
 /// let yunpian = Yunpian::new(Secret::new("apikey")).uid(true).callbacks(Door::at(Secret::new("/sms/7c1e…")));
 /// assert!(!format!("{yunpian:?}").contains("apikey"));

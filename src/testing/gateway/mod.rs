@@ -9,6 +9,7 @@ mod huawei;
 mod luosimao;
 mod script;
 mod server;
+mod tencent;
 mod ucloud;
 mod yunpian;
 
@@ -17,6 +18,7 @@ pub use huawei::FakeHuawei;
 pub use luosimao::FakeLuosimao;
 pub use script::{Script, Step};
 pub use server::serve;
+pub use tencent::FakeTencent;
 pub use ucloud::FakeUcloud;
 pub use yunpian::FakeYunpian;
 
@@ -168,6 +170,7 @@ const PLATFORMS: &[(&str, Maker)] = &[
     ("aliyun", || FakeAliyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),
     ("luosimao", || FakeLuosimao::default().into()),
+    ("tencent", || FakeTencent::default().into()),
     ("ucloud", || FakeUcloud::default().into()),
     ("yunpian", || FakeYunpian::default().into()),
 ];
@@ -628,6 +631,22 @@ fn pushed_json(body: &serde_json::Value) -> HttpCall {
 fn pushed_form(pairs: &[(&str, &str)]) -> HttpCall {
     HttpCall::new("POST", CALLBACK_PATH, "", crate::provider::sign::form(pairs))
         .with_header("content-type", "application/x-www-form-urlencoded;charset=utf-8")
+}
+
+/// Templates as bindings.
+fn bindings(templates: &std::collections::BTreeMap<String, String>) -> Vec<TemplateBinding> {
+    templates.iter().map(|(code, filed)| TemplateBinding { code: code.clone(), filed: filed.clone() }).collect()
+}
+
+/// The headers that `SignedHeaders=` of an `Authorization` names, with their values; `None` when one did not come, they
+/// are not in order, or one of `needed` is not signed.
+fn signed_headers<'a>(call: &'a Call<'a>, authorization: &'a str, needed: &[&str]) -> Option<Vec<(&'a str, &'a str)>> {
+    let (_, rest) = authorization.split_once("SignedHeaders=")?;
+    let names: Vec<&str> = rest.split(',').next()?.split(';').collect();
+    if !names.is_sorted() || needed.iter().any(|n| !names.contains(n)) {
+        return None;
+    }
+    names.into_iter().map(|n| call.header(n).map(|v| (n, v.trim()))).collect()
 }
 
 /// The decoded pairs of query and body; `None` when one is not readable.

@@ -6,6 +6,7 @@
 mod aliyun;
 mod huawei;
 mod luosimao;
+mod tencent;
 mod ucloud;
 mod yunpian;
 
@@ -51,6 +52,7 @@ const ALL: &[(&str, &dyn Vectors)] = &[
     ("aliyun", &aliyun::Suite),
     ("huawei", &huawei::Suite),
     ("luosimao", &luosimao::Suite),
+    ("tencent", &tencent::Suite),
     ("ucloud", &ucloud::Suite),
     ("yunpian", &yunpian::Suite),
 ];
@@ -161,6 +163,40 @@ fn text(v: &Value) -> String {
 
 fn credential(credentials: &Value, name: &str) -> Result<String, String> {
     credentials[name].as_str().map(str::to_owned).ok_or(format!("no credential {name}"))
+}
+
+/// What one answer is in all: the class that all rows share, else [`Class::Partial`].
+fn shared(outcomes: &[(Option<String>, Class, Outcome)]) -> Class {
+    match outcomes {
+        [] => Class::Unknown,
+        [(_, first, _), rest @ ..] if rest.iter().all(|(_, class, _)| class == first) => *first,
+        _ => Class::Partial,
+    }
+}
+
+/// A header of a captured request, compared without case.
+fn header<'a>(vector: &'a Value, name: &str) -> Option<&'a str> {
+    let headers = vector["expected"]["headers"].as_object()?;
+    headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).and_then(|(_, v)| v.as_str())
+}
+
+/// The names and values of the headers that a captured `Authorization` says are signed. A host that was left out is the
+/// request's own.
+fn signed_headers<'a>(vector: &'a Value, names: &'a str) -> Result<Vec<(&'a str, &'a str)>, String> {
+    names
+        .split(';')
+        .map(|name| {
+            let host = || (name == "host").then(|| vector["expected"]["host"].as_str()).flatten();
+            let value = header(vector, name).or_else(host).ok_or(format!("header {name} is signed and missing"))?;
+            Ok((name, value.trim()))
+        })
+        .collect()
+}
+
+/// The names in a captured `Authorization`, between `SignedHeaders=` and the next comma.
+fn signed_names(authorization: &str) -> Result<&str, String> {
+    let (_, rest) = authorization.split_once("SignedHeaders=").ok_or("no SignedHeaders")?;
+    Ok(rest.split(',').next().unwrap_or(rest))
 }
 
 fn seen(callback: Callback, decoded: Option<Value>) -> SeenCallback {
