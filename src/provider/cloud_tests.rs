@@ -132,3 +132,21 @@ pub(super) fn table(codes: &[super::wire::CodeRow], sheet: &str) {
     names.dedup();
     assert_eq!(names.len(), codes.len());
 }
+
+/// What a lookup finds of a batch whose answer was lost, when this text is asked for.
+pub(super) async fn asks<W: Wire>(wire: W, account: Account, batch: &Batch, text: &str) -> super::Found {
+    let (gateway, address) = served(account, Script::new().then(Step::Reset)).await;
+    let http = Http::new(wire, settings(&address), system()).unwrap();
+    let answer = super::Provider::submit(&http, batch.request()).await;
+    assert_eq!((answer.verdicts.get(0).outcome, gateway.totals().messages), (Outcome::Unknown, 1));
+    let asked = super::Asked {
+        phone: batch.tickets[0].phone(),
+        reference: batch.reference,
+        provider_id: None,
+        begun_at: batch.begun,
+        text: Some(text),
+    };
+    let found = super::Provider::lookup(&http, &[asked]).await.swap_remove(0);
+    assert_eq!(gateway.totals().messages, 1, "asking sends nothing");
+    found
+}

@@ -8,6 +8,7 @@ pub mod aliyun;
 mod cloud_tests;
 mod door;
 pub mod huawei;
+pub mod qiniu;
 pub mod sign;
 pub mod ucloud;
 pub mod wire;

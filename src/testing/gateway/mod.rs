@@ -6,6 +6,7 @@
 mod aliyun;
 mod counts;
 mod huawei;
+mod qiniu;
 mod script;
 mod server;
 mod ucloud;
@@ -13,6 +14,7 @@ mod yunpian;
 
 pub use aliyun::FakeAliyun;
 pub use huawei::FakeHuawei;
+pub use qiniu::FakeQiniu;
 pub use script::{Script, Step};
 pub use server::serve;
 pub use ucloud::FakeUcloud;
@@ -167,6 +169,7 @@ type Maker = fn() -> Account;
 const PLATFORMS: &[(&str, Maker)] = &[
     ("aliyun", || FakeAliyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),
+    ("qiniu", || FakeQiniu::default().into()),
     ("ucloud", || FakeUcloud::default().into()),
     ("yunpian", || FakeYunpian::default().into()),
 ];

@@ -5,6 +5,7 @@
 
 mod aliyun;
 mod huawei;
+mod qiniu;
 mod ucloud;
 mod yunpian;
 
@@ -46,8 +47,13 @@ trait Vectors: Sync {
 }
 
 /// Every provider with vectors.
-const ALL: &[(&str, &dyn Vectors)] =
-    &[("aliyun", &aliyun::Suite), ("huawei", &huawei::Suite), ("ucloud", &ucloud::Suite), ("yunpian", &yunpian::Suite)];
+const ALL: &[(&str, &dyn Vectors)] = &[
+    ("aliyun", &aliyun::Suite),
+    ("huawei", &huawei::Suite),
+    ("qiniu", &qiniu::Suite),
+    ("ucloud", &ucloud::Suite),
+    ("yunpian", &yunpian::Suite),
+];
 
 fn of(provider: &str) -> Option<&'static dyn Vectors> {
     ALL.iter().find(|(name, _)| *name == provider).map(|(_, v)| *v)
