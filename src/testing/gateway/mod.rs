@@ -5,6 +5,7 @@
 
 mod aliyun;
 mod counts;
+mod ctyun;
 mod huawei;
 mod qiniu;
 mod script;
@@ -13,6 +14,7 @@ mod ucloud;
 mod yunpian;
 
 pub use aliyun::FakeAliyun;
+pub use ctyun::FakeCtyun;
 pub use huawei::FakeHuawei;
 pub use qiniu::FakeQiniu;
 pub use script::{Script, Step};
@@ -168,6 +170,7 @@ type Maker = fn() -> Account;
 /// Every platform with a gateway, and the account that [`Account::named`] gives.
 const PLATFORMS: &[(&str, Maker)] = &[
     ("aliyun", || FakeAliyun::default().into()),
+    ("ctyun", || FakeCtyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),
     ("qiniu", || FakeQiniu::default().into()),
     ("ucloud", || FakeUcloud::default().into()),

@@ -109,6 +109,9 @@ struct Turn<'a> {
     account: &'a FakeUcloud,
 }
 
+/// The caller's reference, and each number as written with its text.
+type Wanted = (String, Vec<(String, Arc<str>)>);
+
 /// A code that refuses the whole request.
 struct Refused(String);
 
@@ -160,7 +163,7 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn same_text(&self, params: &HashMap<String, String>) -> Result<(String, Vec<(String, Arc<str>)>), Refused> {
+    fn same_text(&self, params: &HashMap<String, String>) -> Result<Wanted, Refused> {
         let list = |name: &str| -> Vec<&str> {
             (0..).map_while(|i| params.get(&format!("{name}.{i}")).map(String::as_str)).collect()
         };
@@ -175,7 +178,7 @@ impl Turn<'_> {
         Ok((params.get("UserId").cloned().unwrap_or_default(), lines))
     }
 
-    fn personal(&self, params: &HashMap<String, String>) -> Result<(String, Vec<(String, Arc<str>)>), Refused> {
+    fn personal(&self, params: &HashMap<String, String>) -> Result<Wanted, Refused> {
         let content = needed(params, "TaskContent", "18001")?;
         let content = base64::engine::general_purpose::STANDARD.decode(content).map_err(|_| no("18002"))?;
         let tasks: Vec<Value> = serde_json::from_slice(&content).map_err(|_| no("18000"))?;

@@ -4,6 +4,7 @@
 //! a provider's vectors run.
 
 mod aliyun;
+mod ctyun;
 mod huawei;
 mod qiniu;
 mod ucloud;
@@ -49,6 +50,7 @@ trait Vectors: Sync {
 /// Every provider with vectors.
 const ALL: &[(&str, &dyn Vectors)] = &[
     ("aliyun", &aliyun::Suite),
+    ("ctyun", &ctyun::Suite),
     ("huawei", &huawei::Suite),
     ("qiniu", &qiniu::Suite),
     ("ucloud", &ucloud::Suite),
