@@ -6,10 +6,12 @@
 pub mod aliyun;
 #[cfg(all(test, feature = "testing", feature = "http"))]
 mod cloud_tests;
+pub mod ctyun;
 mod door;
 mod filed;
 pub mod huawei;
 pub mod luosimao;
+pub mod qiniu;
 mod rows;
 pub mod sign;
 pub mod tencent;

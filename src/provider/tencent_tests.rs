@@ -7,7 +7,7 @@ use crate::testing::gateway::{Account, FakeTencent, Script};
 use proptest::prelude::*;
 
 const TEXT: &str = "【测试签名】会员，新品8折。拒收请回复R";
-const PATH: &str = "/cb/0123456789abcdef";
+const PATH: &str = crate::testing::gateway::CALLBACK_PATH;
 
 fn fake() -> FakeTencent {
     FakeTencent::default()

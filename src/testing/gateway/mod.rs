@@ -5,8 +5,10 @@
 
 mod aliyun;
 mod counts;
+mod ctyun;
 mod huawei;
 mod luosimao;
+mod qiniu;
 mod script;
 mod server;
 mod tencent;
@@ -14,8 +16,10 @@ mod ucloud;
 mod yunpian;
 
 pub use aliyun::FakeAliyun;
+pub use ctyun::FakeCtyun;
 pub use huawei::FakeHuawei;
 pub use luosimao::FakeLuosimao;
+pub use qiniu::FakeQiniu;
 pub use script::{Script, Step};
 pub use server::serve;
 pub use tencent::FakeTencent;
@@ -144,6 +148,8 @@ struct PushedReport<'a> {
     now: Timestamp,
     /// The authority that the push goes to; some platforms sign it.
     host: &'a str,
+    /// Unique, for ids of the platform's own.
+    serial: u64,
 }
 
 /// A reply to be pushed.
@@ -168,8 +174,10 @@ type Maker = fn() -> Account;
 /// Every platform with a gateway, and the account that [`Account::named`] gives.
 const PLATFORMS: &[(&str, Maker)] = &[
     ("aliyun", || FakeAliyun::default().into()),
+    ("ctyun", || FakeCtyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),
     ("luosimao", || FakeLuosimao::default().into()),
+    ("qiniu", || FakeQiniu::default().into()),
     ("tencent", || FakeTencent::default().into()),
     ("ucloud", || FakeUcloud::default().into()),
     ("yunpian", || FakeYunpian::default().into()),
@@ -317,7 +325,8 @@ impl Gateway {
     /// The push by which the platform reports on a message that it took, such as `DELIVRD`; `None` where it pushes no
     /// reports. `host` is the authority that the push goes to.
     pub fn report(&self, message: &AcceptedMessage, code: &str, now: Timestamp, host: &str) -> Option<HttpCall> {
-        self.shared.account.0.report(&PushedReport { message, code, now, host })
+        let serial = self.pushes();
+        self.shared.account.0.report(&PushedReport { message, code, now, host, serial })
     }
 
     /// The push by which the platform hands a person's reply over; `None` where it pushes no replies. Extension and

@@ -104,7 +104,7 @@ impl super::Platform for FakeUcloud {
     }
 }
 
-/// The template, and number and text of each message.
+/// The caller's reference, and each number as written with its text.
 type Wanted = (String, Vec<(String, Arc<str>)>);
 
 struct Turn<'a> {

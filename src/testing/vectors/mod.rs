@@ -4,8 +4,10 @@
 //! a provider's vectors run.
 
 mod aliyun;
+mod ctyun;
 mod huawei;
 mod luosimao;
+mod qiniu;
 mod tencent;
 mod ucloud;
 mod yunpian;
@@ -50,8 +52,10 @@ trait Vectors: Sync {
 /// Every provider with vectors.
 const ALL: &[(&str, &dyn Vectors)] = &[
     ("aliyun", &aliyun::Suite),
+    ("ctyun", &ctyun::Suite),
     ("huawei", &huawei::Suite),
     ("luosimao", &luosimao::Suite),
+    ("qiniu", &qiniu::Suite),
     ("tencent", &tencent::Suite),
     ("ucloud", &ucloud::Suite),
     ("yunpian", &yunpian::Suite),
