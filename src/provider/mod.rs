@@ -6,6 +6,7 @@
 pub mod aliyun;
 #[cfg(all(test, feature = "testing", feature = "http"))]
 mod cloud_tests;
+pub mod cmcc_mas;
 pub mod ctyun;
 mod door;
 mod filed;

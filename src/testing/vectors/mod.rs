@@ -4,6 +4,7 @@
 //! a provider's vectors run.
 
 mod aliyun;
+mod cmcc_mas;
 mod ctyun;
 mod huawei;
 mod luosimao;
@@ -52,6 +53,7 @@ trait Vectors: Sync {
 /// Every provider with vectors.
 const ALL: &[(&str, &dyn Vectors)] = &[
     ("aliyun", &aliyun::Suite),
+    ("cmcc_mas", &cmcc_mas::Suite),
     ("ctyun", &ctyun::Suite),
     ("huawei", &huawei::Suite),
     ("luosimao", &luosimao::Suite),
