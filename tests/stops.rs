@@ -473,3 +473,53 @@ async fn a_callback_is_recorded_before_it_is_answered_and_may_come_again() {
     assert_eq!(w.optin.lookup(phone(2)).await.unwrap().soft_failures, 1);
     assert_eq!(w.optin.store().rebuild().await.unwrap(), 0);
 }
+
+/// What a platform forgets when it is asked is recorded page by page; a refusal in it stops.
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn a_pull_records_every_page_before_the_next() {
+    use optin106::inbound::{Callback, Inbound, InboundError, Pull, Pulled, Reply};
+    use optin106::provider::{Answer, Asked, Found, HttpCall, Profile, Provider, PullError, Request};
+    use std::sync::Mutex;
+
+    /// Three pages of two replies each, told once.
+    #[derive(Debug)]
+    struct Pages(std::sync::Arc<dyn Provider>, Mutex<u32>);
+    #[async_trait::async_trait]
+    impl Provider for Pages {
+        fn profile(&self) -> &Profile {
+            self.0.profile()
+        }
+        async fn submit(&self, request: Request<'_>) -> Answer {
+            self.0.submit(request).await
+        }
+        async fn lookup(&self, asked: &[Asked<'_>]) -> Vec<Found> {
+            self.0.lookup(asked).await
+        }
+        fn inbound(&self, _: &HttpCall) -> Result<Callback, InboundError> {
+            Err(InboundError::NotOffered)
+        }
+        async fn pull(&self, _: Pull) -> Result<Pulled, PullError> {
+            let mut page = self.1.lock().unwrap();
+            *page += 1;
+            let reply = |i: u32, text: &str| {
+                let (event_id, text) = (format!("{page}-{i}"), text.to_owned());
+                let at = "2026-12-11T10:00:00+08:00".parse().unwrap();
+                Inbound::Reply(Reply { event_id, phone: phone(*page), text, extension: None, signature: None, at })
+            };
+            let events = if *page <= 3 { vec![reply(1, "好看"), reply(2, "T")] } else { Vec::new() };
+            Ok(Pulled { more: !events.is_empty(), events })
+        }
+    }
+
+    let w = three_consents().await;
+    let account = AccountId::new("acc-1").unwrap();
+    let pages = std::sync::Arc::new(Pages(lines(), Mutex::new(0)));
+    w.optin.add_account(&account, pages, Default::default()).await.unwrap();
+    let told = w.optin.pull(&account, Pull::Replies).await.unwrap();
+    assert_eq!((told.stops, told.replies, told.reports, told.more), (3, 3, 0, false));
+    for i in 1..=3 {
+        assert!(!w.optin.lookup(phone(i)).await.unwrap().stops.is_empty(), "{i}");
+    }
+    assert_eq!(w.optin.pull(&account, Pull::Replies).await.unwrap(), optin106::intake::PullOutcome::default());
+}

@@ -3,7 +3,7 @@
 //! A reply is folded (width, case, look-alike and traditional forms, invisible signs) and shown to ordered layers:
 //! bare commands, copied hints, phrases that only look like a refusal, complaints, refusals, affirmatives. Each layer
 //! is a word list under `data/replies`. The law asks for a clear refusal in any words (`R-OPT-3`), and no list holds them
-//! all: prose is weighed as well, piece by piece ([`weights`]). Where both look at a text, the lists' refusal stands unless
+//! all: prose is weighed as well, piece by piece (`weights.csv`). Where both look at a text, the lists' refusal stands unless
 //! the weights speak clearly against it, and theirs counts where the lists found none: a doubt about a stop is a stop.
 
 mod folded;

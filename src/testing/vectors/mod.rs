@@ -1,6 +1,6 @@
 //! What the conformance suite drives: the providers' own pure functions, by names and JSON.
 //!
-//! Every function gives `None` for a provider that this crate does not have. One file here and one line of [`ALL`] make
+//! Every function gives `None` for a provider that this crate does not have. One file here and one line of `ALL` make
 //! a provider's vectors run.
 
 mod aliyun;
