@@ -12,6 +12,7 @@ pub mod rendition;
 mod template;
 
 pub use compose::{Body, Composed, LONGEST_TEXT, Signature, UNSUBSCRIBE, compose};
+pub(crate) use drift::holes;
 pub use drift::{Drift, PlatformAdds, drift};
 pub use lint::{Warning, lint, lint_template};
 pub use template::{ParamKind, Params, Template};

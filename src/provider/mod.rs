@@ -7,7 +7,12 @@ pub mod aliyun;
 #[cfg(all(test, feature = "testing", feature = "http"))]
 mod cloud_tests;
 mod door;
+mod filed;
 pub mod huawei;
+pub mod montnets;
+pub mod netease;
+pub mod ronglian;
+mod rows;
 pub mod sign;
 pub mod ucloud;
 pub mod wire;

@@ -6,6 +6,9 @@
 mod aliyun;
 mod counts;
 mod huawei;
+mod montnets;
+mod netease;
+mod ronglian;
 mod script;
 mod server;
 mod ucloud;
@@ -13,6 +16,9 @@ mod yunpian;
 
 pub use aliyun::FakeAliyun;
 pub use huawei::FakeHuawei;
+pub use montnets::FakeMontnets;
+pub use netease::FakeNetease;
+pub use ronglian::FakeRonglian;
 pub use script::{Script, Step};
 pub use server::serve;
 pub use ucloud::FakeUcloud;
@@ -165,6 +171,9 @@ type Maker = fn() -> Account;
 const PLATFORMS: &[(&str, Maker)] = &[
     ("aliyun", || FakeAliyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),
+    ("montnets", || FakeMontnets::default().into()),
+    ("netease", || FakeNetease::default().into()),
+    ("ronglian", || FakeRonglian::default().into()),
     ("ucloud", || FakeUcloud::default().into()),
     ("yunpian", || FakeYunpian::default().into()),
 ];

@@ -5,6 +5,9 @@
 
 mod aliyun;
 mod huawei;
+mod montnets;
+mod netease;
+mod ronglian;
 mod ucloud;
 mod yunpian;
 
@@ -46,8 +49,15 @@ trait Vectors: Sync {
 }
 
 /// Every provider with vectors.
-const ALL: &[(&str, &dyn Vectors)] =
-    &[("aliyun", &aliyun::Suite), ("huawei", &huawei::Suite), ("ucloud", &ucloud::Suite), ("yunpian", &yunpian::Suite)];
+const ALL: &[(&str, &dyn Vectors)] = &[
+    ("aliyun", &aliyun::Suite),
+    ("huawei", &huawei::Suite),
+    ("montnets", &montnets::Suite),
+    ("netease", &netease::Suite),
+    ("ronglian", &ronglian::Suite),
+    ("ucloud", &ucloud::Suite),
+    ("yunpian", &yunpian::Suite),
+];
 
 fn of(provider: &str) -> Option<&'static dyn Vectors> {
     ALL.iter().find(|(name, _)| *name == provider).map(|(_, v)| *v)
