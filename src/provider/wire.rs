@@ -89,6 +89,8 @@ pub enum Class {
     NumberBlacklisted,
     /// No number, or none that is served.
     NumberInvalid,
+    /// Unsubscribed from the sender, at the platform.
+    NumberUnsubscribed,
     /// Rows differ.
     Partial,
     /// A delivery report.
@@ -116,6 +118,7 @@ impl Class {
             Self::Mo => "mo",
             Self::NumberBlacklisted => "number_blacklisted",
             Self::NumberInvalid => "number_invalid",
+            Self::NumberUnsubscribed => "number_unsubscribed",
             Self::Partial => "partial",
             Self::Report => "report",
             Self::TemplateOrSignatureNotApproved => "template_or_signature_not_approved",

@@ -9,7 +9,10 @@ mod counts;
 mod ctyun;
 mod huawei;
 mod luosimao;
+mod montnets;
+mod netease;
 mod qiniu;
+mod ronglian;
 mod script;
 mod server;
 mod tencent;
@@ -21,7 +24,10 @@ pub use cmcc_mas::FakeCmccMas;
 pub use ctyun::FakeCtyun;
 pub use huawei::FakeHuawei;
 pub use luosimao::FakeLuosimao;
+pub use montnets::FakeMontnets;
+pub use netease::FakeNetease;
 pub use qiniu::FakeQiniu;
+pub use ronglian::FakeRonglian;
 pub use script::{Script, Step};
 pub use server::serve;
 pub use tencent::FakeTencent;
@@ -180,7 +186,10 @@ const PLATFORMS: &[(&str, Maker)] = &[
     ("ctyun", || FakeCtyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),
     ("luosimao", || FakeLuosimao::default().into()),
+    ("montnets", || FakeMontnets::default().into()),
+    ("netease", || FakeNetease::default().into()),
     ("qiniu", || FakeQiniu::default().into()),
+    ("ronglian", || FakeRonglian::default().into()),
     ("tencent", || FakeTencent::default().into()),
     ("ucloud", || FakeUcloud::default().into()),
     ("yunpian", || FakeYunpian::default().into()),

@@ -8,7 +8,10 @@ mod cmcc_mas;
 mod ctyun;
 mod huawei;
 mod luosimao;
+mod montnets;
+mod netease;
 mod qiniu;
+mod ronglian;
 mod tencent;
 mod ucloud;
 mod yunpian;
@@ -57,7 +60,10 @@ const ALL: &[(&str, &dyn Vectors)] = &[
     ("ctyun", &ctyun::Suite),
     ("huawei", &huawei::Suite),
     ("luosimao", &luosimao::Suite),
+    ("montnets", &montnets::Suite),
+    ("netease", &netease::Suite),
     ("qiniu", &qiniu::Suite),
+    ("ronglian", &ronglian::Suite),
     ("tencent", &tencent::Suite),
     ("ucloud", &ucloud::Suite),
     ("yunpian", &yunpian::Suite),
