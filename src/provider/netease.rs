@@ -233,18 +233,24 @@ fn object(values: Vec<(String, String)>) -> String {
 }
 
 #[derive(serde::Deserialize)]
-struct SendAnswer<'a> {
+struct SendAnswer {
     code: i64,
     #[serde(default)]
     obj: Value,
-    /// Some answers call it `desc`.
-    #[serde(borrow, default)]
+}
+
+/// An answer's own words; some answers call them `desc`.
+#[cfg(feature = "testing")]
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Words<'a> {
+    #[serde(borrow)]
     msg: Word<'a>,
-    #[serde(borrow, default)]
+    #[serde(borrow)]
     desc: Word<'a>,
 }
 
-impl SendAnswer<'_> {
+impl SendAnswer {
     /// The `sendid`: 64 bits as a number, or digits.
     fn id(&self) -> Option<String> {
         match &self.obj {
@@ -262,7 +268,7 @@ pub fn code(number: i64) -> Option<&'static CodeRow> {
 
 /// What an answer to a send proves about every number in it.
 fn verdict(answer: Incoming<'_>) -> Verdict {
-    let Ok(parsed) = serde_json::from_slice::<SendAnswer<'_>>(answer.body) else {
+    let Ok(parsed) = serde_json::from_slice::<SendAnswer>(answer.body) else {
         return Verdict::unknown("unreadable");
     };
     match code(parsed.code) {
@@ -282,11 +288,12 @@ pub(crate) fn class(answer: Incoming<'_>) -> Class {
             _ => Class::Unknown,
         };
     }
-    let Ok(parsed) = serde_json::from_slice::<SendAnswer<'_>>(answer.body) else {
+    let Ok(parsed) = serde_json::from_slice::<SendAnswer>(answer.body) else {
         return if answer.status >= 500 { Class::Transient } else { Class::Unknown };
     };
     // One code for wrong headers and other parameters; the words tell.
-    let words = format!("{}{}", &*parsed.msg, &*parsed.desc).to_ascii_lowercase();
+    let words: Words<'_> = serde_json::from_slice(answer.body).unwrap_or_default();
+    let words = format!("{}{}", &*words.msg, &*words.desc).to_ascii_lowercase();
     match parsed.code {
         200 if parsed.obj.is_array() => Class::Report,
         414 if words.contains("header") || words.contains("checksum") => Class::Auth,
