@@ -3,11 +3,11 @@
 Not part of the build. From the project's folder, with scikit-learn 1.9 at hand:
 
     v=$PWD/tests/vectors
-    OPTIN106_CORPUS=$v/replies.csv:$v/replies_own.csv:$v/replies_more/a.csv:$v/replies_more/b.csv:$v/replies_more/c.csv:$v/replies_more/d.csv \
+    OPTIN106_CORPUS=$v/replies.csv:$v/replies_own.csv:$v/replies_more/a.csv:$v/replies_more/b.csv:$v/replies_more/c.csv:$v/replies_more/d.csv:$v/replies_more/e.csv \
         OPTIN106_FOLDED=/tmp/folded.tsv cargo test --all-features --lib folded_corpus -- --ignored
     python3 data/replies/weigh.py /tmp/folded.tsv data/replies/weights.csv
 
-First it learns with each of the files a to d left out in turn and prints how the reader would have read that file unseen
+First it learns with each of the files a to e left out in turn and prints how the reader would have read that file unseen
 (recall of refusals / false stops); the figures in benches/README.md are these. Then it learns from all and writes.
 """
 
