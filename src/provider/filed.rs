@@ -23,9 +23,10 @@ pub(crate) fn filled(rendition: &Rendition, params: &[(String, String)]) -> Resu
     }
     let mut all: Vec<(String, String)> = Vec::with_capacity(filed.len());
     for (theirs, ours) in filed.into_iter().zip(seen) {
-        let (_, value) = params.iter().find(|(name, _)| name == ours).ok_or_else(|| {
-            Verdict::rejected(Blame::Content, Consequence::None, "missing_parameter")
-        })?;
+        let (_, value) = params
+            .iter()
+            .find(|(name, _)| name == ours)
+            .ok_or_else(|| Verdict::rejected(Blame::Content, Consequence::None, "missing_parameter"))?;
         match all.iter().find(|(name, _)| name == theirs) {
             // One placeholder cannot stand for two texts.
             Some((_, other)) if other != value => return Err(differs()),

@@ -118,7 +118,8 @@ mod tests {
         let phone = phone_of("13800000001").unwrap();
         let twice = of(&[("+8613800000001", Verdict::accepted("1")), ("13800000001", Verdict::accepted("2"))]);
         assert_eq!(twice[&phone], Verdict::accepted("1"));
-        let split = of(&[("13800000001", Verdict::accepted("1")), ("8613800000001", refused()), ("1380000", refused())]);
+        let split =
+            of(&[("13800000001", Verdict::accepted("1")), ("8613800000001", refused()), ("1380000", refused())]);
         assert_eq!((split[&phone].outcome, split.len()), (Outcome::Unknown, 1));
     }
 }
