@@ -326,7 +326,10 @@ async fn round(name: &str, n: u64, prepared: &Path, roots: bool, sum: &mut Sum) 
     let texts = texts(&of, &*provider);
     let folder = copied(prepared);
     let optin = open(folder.path(), &clock).await;
-    optin.add_account(&account("main"), provider, AccountSettings::default().price(390)).await.unwrap();
+    optin
+        .add_account(&account("main"), provider, AccountSettings::default().replies_by_hand().price(390))
+        .await
+        .unwrap();
     let signature = of.signatures().swap_remove(0);
     let filed = of
         .templates()
@@ -390,7 +393,7 @@ async fn round(name: &str, n: u64, prepared: &Path, roots: bool, sum: &mut Sum) 
         let url = format!("https://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(cut_tls(listener, cutter));
         let tls = of.provider(settings(&url), shared).unwrap();
-        optin.add_account(&account("tls"), tls, AccountSettings::default().price(390)).await.unwrap();
+        optin.add_account(&account("tls"), tls, AccountSettings::default().replies_by_hand().price(390)).await.unwrap();
         let before = gateway.totals();
         let three = world.plan("three", "tls", THIRD).await;
         let cancel = three.clone();
