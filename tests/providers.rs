@@ -22,7 +22,7 @@
 //! | 8 answer of 10 MB | `Huge`: [`Step::Huge`] |
 //! | 9 duplicate answers | `DuplicateAnswer`: the whole answer twice, or [`Step::DuplicateRows`] |
 //! | 10 reordered answers | `Reordered`: every list in the answer turned round |
-//! | 11 partial bulk | `PartialBulk`: [`Step::Partial`] or [`Step::Unnamed`] |
+//! | 11 partial bulk | `PartialBulk`: [`Step::Partial`] with its rows turned round, or [`Step::Unnamed`] |
 //! | 12 wrong ids | `WrongIds`: the answer of another request |
 //! | 13 TLS cut | the third campaign: closed, reset, garbage or half a record after the client's hello |
 //! | 14 307 redirect | `Redirect`: [`Step::Redirect`] to a port where nobody may ever call |

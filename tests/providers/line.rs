@@ -225,7 +225,8 @@ impl Line {
             Some(Kind::DuplicateAnswer) if coin => Step::DuplicateRows,
             Some(Kind::Garbage) => Step::Garbage,
             Some(Kind::Huge) => Step::Huge(10 << 20),
-            Some(Kind::PartialBulk) if coin => Step::Partial { every: 2, code: 10 },
+            // The first of three; turned round below, it is the last whom the answer calls refused.
+            Some(Kind::PartialBulk) if coin => Step::Partial { every: 3, code: 10 },
             Some(Kind::PartialBulk) => Step::Unnamed,
             Some(Kind::Redirect) => Step::Redirect(self.trap.clone()),
             Some(Kind::ServerError) => Step::ServerError(500 + (state.draw.next() % 5) as u16),
@@ -250,7 +251,7 @@ impl Line {
         {
             *state.played.entry(kind).or_default() += 1;
         }
-        if kind == Some(Kind::Reordered) {
+        if kind == Some(Kind::Reordered) || kind == Some(Kind::PartialBulk) && coin {
             reordered(&mut reply);
         }
         let bytes = written(&reply);
