@@ -89,6 +89,11 @@ impl Timestamp {
         SHANGHAI.to_timestamp(at).map_or(Self::EPOCH, |t| Self::from_millis(t.as_millisecond()))
     }
 
+    /// Writes the time as platforms do that leave the zone out: Beijing's, in whole seconds (`2026-12-11 10:00:00`).
+    pub fn to_beijing(self) -> String {
+        self.civil().strftime("%Y-%m-%d %H:%M:%S").to_string()
+    }
+
     /// Parses a time that carries no zone (`2026-12-11 10:00:00`) as Beijing's.
     ///
     /// # Errors

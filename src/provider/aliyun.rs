@@ -11,9 +11,10 @@
 //!   delivery report are matched by.
 //! - Callbacks are not signed: a secret path is their only proof. Without one they are refused.
 
+use super::rows::clipped;
 use super::sign::{self, Acs3};
 use super::wire::{
-    Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received,
+    Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received, row,
 };
 use super::{
     Asked, Back, Blame, Consequence, Documented, Door, Form, Found, Lookup, Outcome, Profile, Request, Verdict,
@@ -250,7 +251,10 @@ fn personal(request: &Request<'_>) -> Vec<(&'static str, String)> {
     let mut params = vec![
         ("PhoneNumberJson", array(tickets.iter().map(|t| quoted(&t.phone().national())))),
         ("SignNameJson", repeated(rendition.signature())),
-        ("TemplateParamJson", array(tickets.iter().map(|t| object(t.params())))),
+        (
+            "TemplateParamJson",
+            array(tickets.iter().map(|t| sign::json_object(t.params().iter().map(|(k, v)| (k.as_str(), v.as_str()))))),
+        ),
     ];
     if let Some(extension) = rendition.extension() {
         params.push(("SmsUpExtendCodeJson", repeated(extension)));
@@ -266,14 +270,9 @@ fn array(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(","))
 }
 
-fn object(params: &[(String, String)]) -> String {
-    let fields = params.iter().map(|(k, v)| format!("{}:{}", quoted(k), quoted(v)));
-    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
-}
-
 /// `2026-03-01T00:00:00Z`.
 fn utc(at: Timestamp) -> String {
-    jiff::Timestamp::from_second(at.millis() / 1000).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
+    sign::utc(at, "%Y-%m-%dT%H:%M:%SZ")
 }
 
 /// The `nth` Chinese day under which a submission may be filed, as `yyyyMMdd`.
@@ -301,7 +300,7 @@ pub fn code(code: &str) -> Option<&'static CodeRow> {
 }
 
 /// What an answer to `SendSms` or `SendBatchSms` proves about every number in it.
-fn verdict(answer: Incoming<'_>) -> Verdict {
+pub(crate) fn verdict(answer: Incoming<'_>) -> Verdict {
     let Ok(envelope) = serde_json::from_slice::<Envelope>(answer.body) else {
         return Verdict::unknown("unreadable");
     };
@@ -327,17 +326,6 @@ pub(crate) fn class(operation: &str, answer: Incoming<'_>) -> Class {
         None if answer.status >= 500 => Class::Transient,
         None => Class::Unknown,
     }
-}
-
-/// What an answer to a send proves, without the request: one verdict holds for all.
-#[cfg(feature = "testing")]
-pub(crate) fn settled(answer: Incoming<'_>) -> Outcome {
-    if answer.status >= 500 { Outcome::Unknown } else { verdict(answer).outcome }
-}
-
-/// A platform's own word, short enough to store.
-fn clipped(s: &str) -> String {
-    s.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
 #[derive(serde::Deserialize)]
@@ -455,16 +443,6 @@ fn event(row: Push<'_>) -> Option<Inbound> {
         code,
         delivered: row.success,
     }))
-}
-
-const fn row(
-    code: &'static str,
-    class: Class,
-    outcome: Outcome,
-    consequence: Consequence,
-    remedy: &'static str,
-) -> CodeRow {
-    CodeRow { code, class, outcome, consequence, remedy }
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);

@@ -13,7 +13,7 @@
 //! - **Unconfirmed**: hours, money, throttling and blacklist codes; whatever is not listed is unknown.
 
 use super::rows::clipped;
-use super::wire::{Class, CodeRow, Incoming, Items, Method, Outgoing, Wire, event_id, phone_of};
+use super::wire::{Class, CodeRow, Incoming, Items, Method, Outgoing, Wire, event_id, phone_of, row};
 use super::{
     Back, Blame, Consequence, Documented, Form, Lookup, Outcome, Profile, PullError, Request, Verdict, Verdicts,
     Writer, sign,
@@ -172,7 +172,7 @@ impl Wire for CmccMas {
         let content = if request.is_personal() {
             let text = |t: &crate::ticket::Ticket| bare(t.text().unwrap_or(rendition.text()));
             let pairs = request.tickets().iter().zip(&numbers).map(|(t, n)| Ok((n.as_str(), text(t)?)));
-            personal(pairs.collect::<Result<Vec<_>, Verdict>>()?.iter().map(|(n, t)| (*n, t.as_str())))
+            sign::json_object(pairs.collect::<Result<Vec<_>, Verdict>>()?.iter().map(|(n, t)| (*n, t.as_str())))
         } else {
             bare(rendition.text())?
         };
@@ -204,13 +204,6 @@ impl Wire for CmccMas {
     fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
         pulled(what, answer)
     }
-}
-
-/// `content` of a many-to-many submission: an object from number to text, in the order given.
-pub(crate) fn personal<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let quoted = |s: &str| serde_json::Value::from(s).to_string();
-    let fields: Vec<String> = pairs.map(|(n, t)| format!("{}:{}", quoted(n), quoted(t))).collect();
-    format!("{{{}}}", fields.join(","))
 }
 
 #[derive(serde::Deserialize)]
@@ -347,16 +340,6 @@ pub(crate) fn class(answer: Incoming<'_>) -> Class {
 /// The row of a code.
 pub fn code(code: &str) -> Option<&'static CodeRow> {
     CODES.iter().find(|r| r.code == code)
-}
-
-const fn row(
-    code: &'static str,
-    class: Class,
-    outcome: Outcome,
-    consequence: Consequence,
-    remedy: &'static str,
-) -> CodeRow {
-    CodeRow { code, class, outcome, consequence, remedy }
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);

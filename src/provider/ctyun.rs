@@ -15,16 +15,15 @@
 //!   must carry the refusals from there into the stop list.**
 //! - 401 and 403 are taken for refused credentials, 429 for "later": the meaning of these statuses, no page of theirs.
 
+use super::rows::clipped;
 use super::sign;
-use super::wire::{Class, CodeRow, Incoming, Method, Outgoing, Wire};
+use super::wire::{Class, CodeRow, Incoming, Method, Outgoing, Wire, row};
 use super::{Back, Blame, Consequence, Documented, Form, Lookup, Outcome, Profile, Request, Verdict, Verdicts, Writer};
 use crate::clock::{Stamp, Timestamp};
 use crate::inbound::{Callback, HttpCall, InboundError};
 use crate::secret::{MissingVariable, Secret};
 use base64::Engine as _;
-use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
-use sha2::Sha256;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -143,7 +142,7 @@ impl Wire for Ctyun {
         fields.extend(values.as_deref().map(|v| ("templateParam", v)));
         fields.extend(rendition.extension().map(|e| ("extendCode", e)));
         fields.push(("sessionId", &reference));
-        Ok(self.call(object(&fields), stamp))
+        Ok(self.call(sign::json_object(fields), stamp))
     }
 
     fn outcome(&self, _: &Request<'_>, answer: Incoming<'_>) -> Verdicts {
@@ -153,12 +152,6 @@ impl Wire for Ctyun {
     fn inbound(&self, _: &HttpCall) -> Result<Callback, InboundError> {
         Err(InboundError::NotOffered)
     }
-}
-
-/// A compact JSON object of strings, in this order.
-pub(crate) fn object(fields: &[(&str, &str)]) -> String {
-    let field = |(name, value): &(&str, &str)| format!("{}:{}", Value::from(*name), Value::from(*value));
-    format!("{{{}}}", fields.iter().map(field).collect::<Vec<_>>().join(","))
 }
 
 /// `20251125T000000Z`: Beijing's time, in spite of the `Z`.
@@ -175,12 +168,6 @@ fn uuid(nonce: &str) -> String {
     format!("{a}-{b}-{c}-{d}-{e}")
 }
 
-fn hmac_sha256(key: &[u8], data: &[u8]) -> Vec<u8> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("an HMAC key may have any length");
-    mac.update(data);
-    mac.finalize().into_bytes().to_vec()
-}
-
 /// The `Eop-Authorization` header; `date` is the value of `Eop-date`.
 ///
 /// # Source
@@ -188,9 +175,9 @@ fn hmac_sha256(key: &[u8], data: &[u8]) -> Vec<u8> {
 pub(crate) fn authorization(key: &str, secret: &str, id: &str, date: &str, query: &str, body: &[u8]) -> String {
     let text = format!("ctyun-eop-request-id:{id}\neop-date:{date}\n\n{query}\n{}", sign::sha256_hex(body));
     let day = date.split('T').next().unwrap_or_default();
-    let by_time = hmac_sha256(secret.as_bytes(), date.as_bytes());
-    let by_day = hmac_sha256(&hmac_sha256(&by_time, key.as_bytes()), day.as_bytes());
-    let signature = base64::engine::general_purpose::STANDARD.encode(hmac_sha256(&by_day, text.as_bytes()));
+    let by_time = sign::hmac_sha256(secret.as_bytes(), date.as_bytes());
+    let by_day = sign::hmac_sha256(&sign::hmac_sha256(&by_time, key.as_bytes()), day.as_bytes());
+    let signature = base64::engine::general_purpose::STANDARD.encode(sign::hmac_sha256(&by_day, text.as_bytes()));
     format!("{key} Headers=ctyun-eop-request-id;eop-date Signature={signature}")
 }
 
@@ -204,7 +191,7 @@ struct Envelope<'a> {
 }
 
 /// What an answer proves about everyone in the request.
-fn verdict(answer: Incoming<'_>) -> Verdict {
+pub(crate) fn verdict(answer: Incoming<'_>) -> Verdict {
     let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(answer.body) else {
         return Verdict::unknown("unreadable");
     };
@@ -216,7 +203,7 @@ fn verdict(answer: Incoming<'_>) -> Verdict {
             Some(row) => row.verdict(None),
             None => Verdict::unknown("unlisted"),
         },
-        (None, _) => Verdict::unknown(envelope.code.chars().filter(|c| !c.is_control()).take(64).collect::<String>()),
+        (None, _) => Verdict::unknown(clipped(&envelope.code)),
     }
 }
 
@@ -238,24 +225,8 @@ pub(crate) fn class(answer: Incoming<'_>) -> Class {
     }
 }
 
-/// What an answer to a send proves: one outcome for all.
-#[cfg(feature = "testing")]
-pub(crate) fn settled(answer: Incoming<'_>) -> Outcome {
-    if answer.status >= 500 { Outcome::Unknown } else { verdict(answer).outcome }
-}
-
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);
 const MINUTE: Consequence = Consequence::Rest(Duration::from_secs(60));
-
-const fn row(
-    code: &'static str,
-    class: Class,
-    outcome: Outcome,
-    consequence: Consequence,
-    remedy: &'static str,
-) -> CodeRow {
-    CodeRow { code, class, outcome, consequence, remedy }
-}
 
 /// The one code that is known, and the HTTP statuses of refusals. What is not here is unknown.
 #[rustfmt::skip]

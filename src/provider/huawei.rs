@@ -15,15 +15,17 @@
 //! - A receipt without `to` names nobody and is left out; `to` comes with `extend`, which is always sent.
 //! - A channel has no extension to choose: an account with one bound is refused before anything leaves.
 
+use super::rows::{Rows, clipped};
 use super::sign;
-use super::wire::{Class, CodeRow, Incoming, Items, Method, Outgoing, Wire, event_id, malformed, phone_of, received};
+use super::wire::{
+    Class, CodeRow, Incoming, Items, Method, Outgoing, Wire, event_id, malformed, phone_of, received, row,
+};
 use super::{
     Back, Blame, Consequence, Documented, Door, Form, Lookup, Outcome, Profile, Request, Verdict, Verdicts, Writer,
 };
 use crate::clock::{Stamp, Timestamp};
 use crate::id::Reference;
 use crate::inbound::{Callback, HttpCall, Inbound, InboundError, Reply, Report};
-use crate::phone::Phone;
 use crate::secret::{MissingVariable, Secret};
 use base64::Engine as _;
 use std::borrow::Cow;
@@ -267,13 +269,7 @@ impl Wire for Huawei {
 
     fn outcome(&self, request: &Request<'_>, answer: Incoming<'_>) -> Verdicts {
         match judged(answer) {
-            Ok(rows) => Verdicts::Each(
-                request
-                    .tickets()
-                    .iter()
-                    .map(|t| rows.get(&t.phone()).cloned().unwrap_or_else(|| Verdict::unknown("not_named")))
-                    .collect(),
-            ),
+            Ok(rows) => rows.verdicts(request),
             Err(whole) => Verdicts::Same(whole),
         }
     }
@@ -291,11 +287,7 @@ impl Wire for Huawei {
 
 /// `20260301T000000Z`.
 pub(crate) fn compact(at: Timestamp) -> String {
-    utc(at).strftime("%Y%m%dT%H%M%SZ").to_string()
-}
-
-fn utc(at: Timestamp) -> jiff::Timestamp {
-    jiff::Timestamp::from_second(at.millis().div_euclid(1000)).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+    sign::utc(at, "%Y%m%dT%H%M%SZ")
 }
 
 /// The `X-WSSE` header. The digest is the base64 of the 64 hexadecimal characters, not of the 32 bytes.
@@ -303,7 +295,7 @@ fn utc(at: Timestamp) -> jiff::Timestamp {
 /// # Source
 /// sms_05_0046 and its printed example value.
 fn wsse(app_key: &str, secret: &str, stamp: &Stamp) -> String {
-    let created = utc(stamp.at).to_string();
+    let created = sign::utc(stamp.at, "%Y-%m-%dT%H:%M:%SZ");
     let digest = password_digest(&stamp.nonce, &created, secret);
     format!(
         "UsernameToken Username=\"{app_key}\",PasswordDigest=\"{digest}\",Nonce=\"{}\",Created=\"{created}\"",
@@ -332,23 +324,16 @@ pub(crate) struct SdkHmac<'a> {
 }
 
 impl SdkHmac<'_> {
-    fn names(&self) -> String {
-        self.headers.iter().map(|(n, _)| *n).collect::<Vec<_>>().join(";")
-    }
-
     pub(crate) fn signature(&self, secret: &str, date: &str) -> String {
         let slash = if self.path.ends_with('/') { "" } else { "/" };
-        let mut canonical = format!("{}\n{}{slash}\n{}\n", self.method, self.path, self.query);
-        for (name, value) in self.headers {
-            canonical.push_str(&format!("{name}:{value}\n"));
-        }
-        canonical.push_str(&format!("\n{}\n{}", self.names(), self.payload));
-        let to_sign = format!("{ALGORITHM}\n{date}\n{}", sign::sha256_hex(canonical.as_bytes()));
+        let canonical =
+            sign::canonical_sha256(self.method, &[self.path, slash], self.query, self.headers, self.payload);
+        let to_sign = format!("{ALGORITHM}\n{date}\n{canonical}");
         sign::hmac_sha256_hex(secret.as_bytes(), to_sign.as_bytes())
     }
 
     pub(crate) fn authorization(&self, key: &str, secret: &str, date: &str) -> String {
-        let (names, signature) = (self.names(), self.signature(secret, date));
+        let (names, signature) = (sign::header_names(self.headers), self.signature(secret, date));
         format!("{ALGORITHM} Access={key}, SignedHeaders={names}, Signature={signature}")
     }
 }
@@ -415,7 +400,7 @@ struct Row<'a> {
 }
 
 /// The verdicts by number, or the one for all.
-fn judged(answer: Incoming<'_>) -> Result<HashMap<Phone, Verdict>, Verdict> {
+fn judged(answer: Incoming<'_>) -> Result<Rows, Verdict> {
     let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(answer.body) else {
         return Err(Verdict::unknown("unreadable"));
     };
@@ -430,22 +415,10 @@ fn judged(answer: Incoming<'_>) -> Result<HashMap<Phone, Verdict>, Verdict> {
     }
 }
 
-/// Rows are matched by number. Two rows of one number that disagree prove nothing about it.
-fn by_phone(rows: &[Row<'_>], taken: bool) -> HashMap<Phone, Verdict> {
-    let mut verdicts: HashMap<Phone, Verdict> = HashMap::with_capacity(rows.len());
-    for row in rows {
-        let Some(phone) = phone_of(&row.origin_to) else { continue };
-        let verdict = verdict(row, taken);
-        verdicts
-            .entry(phone)
-            .and_modify(|before| {
-                if (before.outcome, &before.code) != (verdict.outcome, &verdict.code) {
-                    *before = Verdict::unknown("contradiction");
-                }
-            })
-            .or_insert(verdict);
-    }
-    verdicts
+fn by_phone(rows: &[Row<'_>], taken: bool) -> Rows {
+    let mut all = Rows::default();
+    rows.iter().for_each(|row| all.add(&row.origin_to, verdict(row, taken)));
+    all
 }
 
 fn verdict(row: &Row<'_>, taken: bool) -> Verdict {
@@ -458,7 +431,7 @@ fn verdict(row: &Row<'_>, taken: bool) -> Verdict {
 fn told(word: &str, id: Option<&str>) -> Verdict {
     match code(word) {
         Some(row) => row.verdict(id.map(str::to_owned)),
-        None => Verdict::unknown(word.chars().filter(|c| !c.is_control()).take(64).collect::<String>()),
+        None => Verdict::unknown(clipped(word)),
     }
 }
 
@@ -498,13 +471,11 @@ pub(crate) fn settled(answer: Incoming<'_>) -> Vec<(Option<String>, Class, Outco
     let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(answer.body) else {
         return Vec::new();
     };
-    let doubt = |outcome| if answer.status >= 500 { Outcome::Unknown } else { outcome };
     match judged(answer) {
-        Err(whole) => vec![(None, class_of(&envelope.code), doubt(whole.outcome))],
+        Err(whole) => vec![(None, class_of(&envelope.code), whole.outcome)],
         Ok(_) => {
             let taken = envelope.code == "000000" && answer.status == 200;
-            let row =
-                |r: &Row<'_>| (Some(r.origin_to.to_string()), class_of(&r.status), doubt(verdict(r, taken).outcome));
+            let row = |r: &Row<'_>| (Some(r.origin_to.to_string()), class_of(&r.status), verdict(r, taken).outcome);
             envelope.result.iter().flatten().map(row).collect()
         }
     }
@@ -622,16 +593,6 @@ fn reply(form: &HashMap<String, String>, received_at: Option<Timestamp>) -> Resu
         signature: None,
         at: at(text("createTime"), received_at)?,
     })))
-}
-
-const fn row(
-    code: &'static str,
-    class: Class,
-    outcome: Outcome,
-    consequence: Consequence,
-    remedy: &'static str,
-) -> CodeRow {
-    CodeRow { code, class, outcome, consequence, remedy }
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);

@@ -13,7 +13,7 @@
 //! - **Unconfirmed**: the most numbers of a batch (the SDK guards at 100,000 and calls that an assumption; 10,000 is used),
 //!   marketing hours, callbacks.
 
-use super::wire::{Class, CodeRow, Incoming, Method, Outgoing, Wire};
+use super::wire::{Class, CodeRow, Incoming, Method, Outgoing, Wire, row};
 use super::{
     Back, Blame, Consequence, Documented, Form, Lookup, Outcome, Profile, Request, Verdict, Verdicts, Writer, sign,
 };
@@ -172,16 +172,6 @@ pub(crate) fn class(operation: &str, answer: Incoming<'_>) -> Class {
 /// The row of a code.
 pub fn code(code: &str) -> Option<&'static CodeRow> {
     CODES.iter().find(|r| r.code == code)
-}
-
-const fn row(
-    code: &'static str,
-    class: Class,
-    outcome: Outcome,
-    consequence: Consequence,
-    remedy: &'static str,
-) -> CodeRow {
-    CodeRow { code, class, outcome, consequence, remedy }
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);

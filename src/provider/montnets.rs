@@ -19,7 +19,7 @@
 
 use super::rows::Word;
 use super::sign;
-use super::wire::{Class, CodeRow, Incoming, MAX_ITEMS, Method, Outgoing, Wire, event_id, malformed, phone_of};
+use super::wire::{Class, CodeRow, Incoming, MAX_ITEMS, Method, Outgoing, Wire, event_id, malformed, phone_of, row};
 use super::{
     Back, Blame, Consequence, Documented, Door, Form, Lookup, Outcome, Profile, PullError, Request, Verdict, Verdicts,
     Writer,
@@ -391,7 +391,6 @@ pub(crate) fn class(answer: Incoming<'_>) -> Class {
 #[cfg(feature = "testing")]
 pub(crate) fn settled(answer: Incoming<'_>) -> Outcome {
     match sent(answer) {
-        _ if answer.status >= 500 => Outcome::Unknown,
         Ok(_) => Outcome::Accepted,
         Err(verdict) => verdict.outcome,
     }
@@ -554,16 +553,6 @@ fn age(timestamp: &str, received: Timestamp) -> Option<Duration> {
     let distance = |t: &Timestamp| t.since(received).max(received.since(*t));
     let nearest = [year - 1, year, year + 1].into_iter().filter_map(of_year).min_by_key(distance)?;
     Some(received.since(nearest))
-}
-
-const fn row(
-    code: &'static str,
-    class: Class,
-    outcome: Outcome,
-    consequence: Consequence,
-    remedy: &'static str,
-) -> CodeRow {
-    CodeRow { code, class, outcome, consequence, remedy }
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);

@@ -15,11 +15,11 @@
 
 use super::filed::filled;
 use super::rows::{Word, clipped};
-use super::sign;
 use super::wire::{Class, CodeRow, Incoming, Items, Method, Outgoing, Wire, event_id, malformed, phone_of, received};
 use super::{
     Back, Blame, Consequence, Documented, Door, Form, Lookup, Outcome, Profile, Request, Verdict, Verdicts, Writer,
 };
+use super::{sign, wire};
 use crate::clock::{Stamp, Timestamp};
 use crate::inbound::{Callback, HttpCall, Inbound, InboundError, Reply, Report};
 use crate::secret::{MissingVariable, Secret};
@@ -179,7 +179,9 @@ impl Wire for Netease {
         }
         let values = match (request.is_personal(), request.tickets()) {
             (false, _) => None,
-            (true, [one]) => Some(object(filled(rendition, one.params())?)),
+            (true, [one]) => {
+                Some(sign::json_object(filled(rendition, one.params())?.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
+            }
             (true, _) => return Err(held("one_person_a_call")),
         };
         let numbers: Vec<String> = request.tickets().iter().map(|t| t.phone().national()).collect();
@@ -227,11 +229,6 @@ impl Wire for Netease {
     }
 }
 
-/// A JSON object in the order given.
-fn object(values: Vec<(String, String)>) -> String {
-    Value::Object(values.into_iter().map(|(k, v)| (k, v.into())).collect()).to_string()
-}
-
 #[derive(serde::Deserialize)]
 struct SendAnswer {
     code: i64,
@@ -267,7 +264,7 @@ pub fn code(number: i64) -> Option<&'static CodeRow> {
 }
 
 /// What an answer to a send proves about every number in it.
-fn verdict(answer: Incoming<'_>) -> Verdict {
+pub(crate) fn verdict(answer: Incoming<'_>) -> Verdict {
     let Ok(parsed) = serde_json::from_slice::<SendAnswer>(answer.body) else {
         return Verdict::unknown("unreadable");
     };
@@ -299,12 +296,6 @@ pub(crate) fn class(answer: Incoming<'_>) -> Class {
         414 if words.contains("header") || words.contains("checksum") => Class::Auth,
         n => code(n).map_or(Class::Unknown, |r| r.class),
     }
-}
-
-/// What an answer to a send proves, without the request: one verdict holds for all.
-#[cfg(feature = "testing")]
-pub(crate) fn settled(answer: Incoming<'_>) -> Outcome {
-    if answer.status >= 500 { Outcome::Unknown } else { verdict(answer).outcome }
 }
 
 /// A copy: what kind, and its rows. Kinds, numbers and ids come as text or as numbers.
@@ -380,7 +371,7 @@ const fn row(
     consequence: Consequence,
     remedy: &'static str,
 ) -> (i64, CodeRow) {
-    (number, CodeRow { code, class, outcome, consequence, remedy })
+    (number, wire::row(code, class, outcome, consequence, remedy))
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);

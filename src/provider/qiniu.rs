@@ -14,7 +14,7 @@
 //! - One marketing message per number and day (receipt 908). How many numbers a call takes is not documented: 100.
 //! - Callbacks are not signed: a secret path is their only proof. Any 200 is taken for "received".
 
-use super::sign;
+use super::rows::clipped;
 use super::wire::{
     Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received,
 };
@@ -22,6 +22,7 @@ use super::{
     Asked, Back, Blame, Consequence, Documented, Door, Form, Found, Lookup, Outcome, Profile, Request, Verdict,
     Verdicts, Writer,
 };
+use super::{sign, wire};
 use crate::clock::{Stamp, Timestamp};
 use crate::id::Reference;
 use crate::inbound::{Callback, HttpCall, Inbound, InboundError, Reply, Report};
@@ -229,8 +230,7 @@ fn is_text(recorded: &str, seen: &str) -> bool {
 
 /// `20251124T160000Z`.
 fn date(at: Timestamp) -> String {
-    let at = jiff::Timestamp::from_second(at.millis().div_euclid(1000)).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    at.strftime("%Y%m%dT%H%M%SZ").to_string()
+    sign::utc(at, "%Y%m%dT%H%M%SZ")
 }
 
 /// What the "Qiniu" token covers.
@@ -290,7 +290,7 @@ struct Envelope<'a> {
 }
 
 /// What an answer proves about everyone in the request.
-fn verdict(answer: Incoming<'_>) -> Verdict {
+pub(crate) fn verdict(answer: Incoming<'_>) -> Verdict {
     let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(answer.body) else {
         return Verdict::unknown("unreadable");
     };
@@ -301,7 +301,7 @@ fn verdict(answer: Incoming<'_>) -> Verdict {
         (_, Some(_)) => Verdict::unknown("contradiction"),
         (Some(word), None) if answer.status != 200 => match row_of(&word, answer.status) {
             Some(row) => row.verdict(None),
-            None => Verdict::unknown(word.chars().filter(|c| !c.is_control()).take(64).collect::<String>()),
+            None => Verdict::unknown(clipped(&word)),
         },
         (Some(_), None) => Verdict::unknown("contradiction"),
     }
@@ -329,12 +329,6 @@ pub(crate) fn class(answer: Incoming<'_>) -> Class {
         (_, None) if verdict(answer).outcome == Outcome::Accepted => Class::Accepted,
         (_, None) => Class::Unknown,
     }
-}
-
-/// What an answer to a send proves: one outcome for all.
-#[cfg(feature = "testing")]
-pub(crate) fn settled(answer: Incoming<'_>) -> Outcome {
-    if answer.status >= 500 { Outcome::Unknown } else { verdict(answer).outcome }
 }
 
 #[derive(serde::Deserialize)]
@@ -435,7 +429,7 @@ const fn row(code: &'static str, class: Class, outcome: Outcome, remedy: &'stati
         Outcome::Rejected(Blame::Account) => Consequence::Hold,
         Outcome::Accepted | Outcome::Rejected(_) | Outcome::Unknown | Outcome::Unsent => Consequence::None,
     };
-    CodeRow { code, class, outcome, consequence, remedy }
+    wire::row(code, class, outcome, consequence, remedy)
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);

@@ -17,9 +17,9 @@
 //!   [`ShopHandle::reply`](crate::ShopHandle::reply) another way.
 
 use super::filed::{filled, positional};
-use super::sign;
 use super::wire::{Class, CodeRow, Incoming, Method, Outgoing, Wire};
 use super::{Back, Blame, Consequence, Documented, Form, Lookup, Outcome, Profile, Request, Verdict, Verdicts, Writer};
+use super::{sign, wire};
 use crate::clock::Stamp;
 use crate::inbound::{Callback, HttpCall, InboundError};
 use crate::secret::{MissingVariable, Secret};
@@ -219,7 +219,7 @@ pub fn code(code: &str) -> Option<&'static CodeRow> {
 }
 
 /// What an answer proves about every number in it.
-fn verdict(answer: Incoming<'_>) -> Verdict {
+pub(crate) fn verdict(answer: Incoming<'_>) -> Verdict {
     let Ok(parsed) = serde_json::from_slice::<SendAnswer>(answer.body) else {
         return Verdict::unknown("unreadable");
     };
@@ -245,12 +245,6 @@ pub(crate) fn class(answer: Incoming<'_>) -> Class {
     }
 }
 
-/// What an answer proves, without the request: one verdict holds for all.
-#[cfg(feature = "testing")]
-pub(crate) fn settled(answer: Incoming<'_>) -> Outcome {
-    if answer.status >= 500 { Outcome::Unknown } else { verdict(answer).outcome }
-}
-
 const fn row(
     (from, to): (u32, u32),
     code: &'static str,
@@ -259,7 +253,7 @@ const fn row(
     consequence: Consequence,
     remedy: &'static str,
 ) -> (u32, u32, CodeRow) {
-    (from, to, CodeRow { code, class, outcome, consequence, remedy })
+    (from, to, wire::row(code, class, outcome, consequence, remedy))
 }
 
 const fn one(

@@ -10,7 +10,7 @@ use std::fmt;
 
 /// Rows matched by number, never by position.
 #[derive(Default)]
-pub(crate) struct Rows(HashMap<Phone, Verdict>);
+pub(crate) struct Rows(pub(super) HashMap<Phone, Verdict>);
 
 impl Rows {
     /// Takes a row. A number that is none names nobody; two rows of one number that disagree prove nothing about it.

@@ -18,7 +18,7 @@ use super::filed::{filled, positional};
 use super::rows::{Rows, Word, clipped};
 use super::sign::{self, Scoped};
 use super::wire::{
-    Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received,
+    Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received, row,
 };
 use super::{
     Asked, Back, Blame, Consequence, Documented, Door, Form, Found, Lookup, Outcome, Profile, Pull, PullError, Pulled,
@@ -595,16 +595,6 @@ fn delivered(report_status: &str) -> Option<bool> {
         "FAIL" => Some(false),
         _ => None,
     }
-}
-
-const fn row(
-    code: &'static str,
-    class: Class,
-    outcome: Outcome,
-    consequence: Consequence,
-    remedy: &'static str,
-) -> CodeRow {
-    CodeRow { code, class, outcome, consequence, remedy }
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);

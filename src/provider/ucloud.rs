@@ -16,7 +16,7 @@
 //!   the form of its answer stands in no page read.
 
 use super::sign;
-use super::wire::{Class, CodeRow, Incoming, Items, Method, Outgoing, Wire, event_id, malformed, received};
+use super::wire::{Class, CodeRow, Incoming, Items, Method, Outgoing, Wire, event_id, malformed, received, row};
 use super::{
     Back, Blame, Consequence, Documented, Door, Form, Lookup, Outcome, Profile, Request, Verdict, Verdicts, Writer,
 };
@@ -356,12 +356,11 @@ pub(crate) fn settled(answer: Incoming<'_>) -> Vec<(Option<String>, Class, Outco
     let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(answer.body) else {
         return Vec::new();
     };
-    let doubt = |outcome| if answer.status >= 500 { Outcome::Unknown } else { outcome };
     match failed(&envelope) {
         rows if !rows.is_empty() => {
-            rows.iter().map(|t| (Some(t.phone.to_string()), Class::Unknown, doubt(t.verdict().outcome))).collect()
+            rows.iter().map(|t| (Some(t.phone.to_string()), Class::Unknown, t.verdict().outcome)).collect()
         }
-        _ => vec![(None, class(answer), doubt(whole(&envelope, answer.status).outcome))],
+        _ => vec![(None, class(answer), whole(&envelope, answer.status).outcome)],
     }
 }
 
@@ -444,16 +443,6 @@ fn reply(row: Row) -> Option<Inbound> {
         signature: None,
         at: at(row.reply_time)?,
     }))
-}
-
-const fn row(
-    code: &'static str,
-    class: Class,
-    outcome: Outcome,
-    consequence: Consequence,
-    remedy: &'static str,
-) -> CodeRow {
-    CodeRow { code, class, outcome, consequence, remedy }
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);

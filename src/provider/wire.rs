@@ -144,6 +144,17 @@ pub struct CodeRow {
     pub remedy: &'static str,
 }
 
+/// A row of a platform's table.
+pub(crate) const fn row(
+    code: &'static str,
+    class: Class,
+    outcome: Outcome,
+    consequence: super::Consequence,
+    remedy: &'static str,
+) -> CodeRow {
+    CodeRow { code, class, outcome, consequence, remedy }
+}
+
 impl CodeRow {
     /// The verdict that this row stands for; `id` is needed for an acceptance and ignored otherwise.
     pub fn verdict(&self, id: Option<String>) -> Verdict {
@@ -205,6 +216,13 @@ pub struct Incoming<'a> {
     pub body: &'a [u8],
 }
 
+impl Incoming<'_> {
+    /// Whether the platform itself has spoken; a redirect or a server error proves nothing, whatever its body says.
+    pub(crate) fn is_spoken(&self) -> bool {
+        matches!(self.status, 200..=299 | 400..=499)
+    }
+}
+
 impl fmt::Debug for Incoming<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Incoming({}, {} bytes)", self.status, self.body.len())
@@ -223,7 +241,7 @@ pub enum Step {
 /// What an answer proves, with the rules that hold for every platform applied first.
 pub fn settle<W: Wire + ?Sized>(wire: &W, request: &Request<'_>, answer: Incoming<'_>) -> Verdicts {
     match answer.status {
-        200..=299 | 400..=499 => wire.outcome(request, answer),
+        _ if answer.is_spoken() => wire.outcome(request, answer),
         300..=399 => Verdicts::Same(Verdict::unknown("redirect")),
         status => Verdicts::Same(Verdict::unknown(format!("http_{status}"))),
     }
@@ -552,10 +570,11 @@ mod http {
                 let Exchange::Answer { status, body } = self.exchange(out, &gate).await else {
                     return Found::Unclear;
                 };
-                if !matches!(status, 200..=299 | 400..=499) {
+                let answer = Incoming { status, body: &body };
+                if !answer.is_spoken() {
                     return Found::Unclear;
                 }
-                match self.wire.found(asked, cursor, Incoming { status, body: &body }) {
+                match self.wire.found(asked, cursor, answer) {
                     Step::Done(found) => return found,
                     Step::More(next) => cursor = next,
                 }
@@ -660,10 +679,14 @@ mod http {
             let out = self.wire.pull(what, &self.host, &self.stamp()).ok_or(PullError::NotOffered)?;
             let gate = Arc::new(Gate::open_ended(self.clock.clone()));
             match self.exchange(out, &gate).await {
-                Exchange::Answer { status: status @ (200..=299 | 400..=499), body } => {
-                    self.wire.pulled(what, Incoming { status, body: &body })
+                Exchange::Answer { status, body } => {
+                    let answer = Incoming { status, body: &body };
+                    if answer.is_spoken() {
+                        self.wire.pulled(what, answer)
+                    } else {
+                        Err(PullError::NoAnswer("http_status"))
+                    }
                 }
-                Exchange::Answer { .. } => Err(PullError::NoAnswer("http_status")),
                 Exchange::Unsent(code) | Exchange::Unknown(code) => Err(PullError::NoAnswer(code)),
             }
         }

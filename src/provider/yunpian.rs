@@ -10,7 +10,7 @@
 //! - Replies are signed (MD5 with the apikey); reports are not, and need a secret path.
 //! - Marketing hours are enforced (code 13) but not printed: 08:00 to 21:00 is assumed.
 
-use super::sign;
+use super::rows::Rows;
 use super::wire::{
     Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received,
 };
@@ -18,13 +18,12 @@ use super::{
     Asked, Back, Blame, Consequence, Documented, Door, Form, Found, Lookup, Outcome, Profile, Request, Verdict,
     Verdicts, Writer,
 };
+use super::{sign, wire};
 use crate::clock::{Stamp, Timestamp};
 use crate::id::Reference;
 use crate::inbound::{Callback, HttpCall, Inbound, InboundError, Reply, Report};
-use crate::phone::Phone;
 use crate::secret::{MissingVariable, Secret};
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -169,20 +168,14 @@ impl Wire for Yunpian {
         match serde_json::from_slice::<SendAnswer<'_>>(answer.body) {
             Err(_) => Verdicts::Same(Verdict::unknown("unreadable")),
             Ok(parsed) => match rows(&parsed, answer.status) {
-                Ok(rows) => Verdicts::Each(
-                    request
-                        .tickets()
-                        .iter()
-                        .map(|t| rows.get(&t.phone()).cloned().unwrap_or_else(|| Verdict::unknown("not_named")))
-                        .collect(),
-                ),
+                Ok(rows) => rows.verdicts(request),
                 Err(whole) => Verdicts::Same(whole),
             },
         }
     }
 
     fn lookup(&self, asked: &Asked<'_>, cursor: u16, _: &str, _: &Stamp) -> Option<Outgoing> {
-        let (start, end) = (civil(asked.begun_at.minus(BEFORE)), civil(asked.begun_at.plus(AFTER)));
+        let (start, end) = (asked.begun_at.minus(BEFORE).to_beijing(), asked.begun_at.plus(AFTER).to_beijing());
         let (phone, page) = (asked.phone.national(), (cursor + 1).to_string());
         Some(self.call(
             "get_record",
@@ -252,11 +245,6 @@ pub(crate) fn tpl_value(vars: &[(String, String)]) -> String {
     vars.iter().map(pair).collect::<Vec<_>>().join("&")
 }
 
-/// `2013-08-11 00:00:00`, Beijing time.
-fn civil(at: Timestamp) -> String {
-    at.civil().strftime("%Y-%m-%d %H:%M:%S").to_string()
-}
-
 /// A message id: 64 bits as a number, or the same as text. Kept as text, so nothing is rounded.
 #[derive(Debug, serde::Deserialize)]
 #[serde(untagged)]
@@ -309,40 +297,21 @@ struct Row<'a> {
 }
 
 /// The verdicts by number, or the one for all when the whole request was refused.
-fn rows(answer: &SendAnswer<'_>, status: u16) -> Result<HashMap<Phone, Verdict>, Verdict> {
-    let mut by_phone = HashMap::new();
+fn rows(answer: &SendAnswer<'_>, status: u16) -> Result<Rows, Verdict> {
+    let mut by_phone = Rows::default();
     if let Some(data) = answer.data.as_ref().filter(|d| !d.is_empty()) {
-        by_phone.reserve(data.len());
         for row in data {
-            add(&mut by_phone, &row.mobile, verdict(row.code, &row.sid, status, true));
+            by_phone.add(&row.mobile, verdict(row.code, &row.sid, status, true));
         }
         return Ok(by_phone);
     }
     match (answer.code, &answer.mobile) {
         (Some(0), Some(mobile)) => {
-            add(&mut by_phone, mobile, verdict(0, &answer.sid, status, true));
+            by_phone.add(mobile, verdict(0, &answer.sid, status, true));
             Ok(by_phone)
         }
         (Some(0), None) | (None, _) => Err(Verdict::unknown("unreadable")),
         (Some(code), _) => Err(verdict(code, &answer.sid, status, false)),
-    }
-}
-
-/// Rows are matched by number. Two rows of one number that disagree prove nothing about it.
-fn add(by_phone: &mut HashMap<Phone, Verdict>, mobile: &str, verdict: Verdict) {
-    let Some(phone) = phone_of(mobile) else {
-        return;
-    };
-    match by_phone.entry(phone) {
-        std::collections::hash_map::Entry::Vacant(e) => {
-            e.insert(verdict);
-        }
-        std::collections::hash_map::Entry::Occupied(mut e) => {
-            let (a, b) = (e.get(), &verdict);
-            if (a.outcome, &a.code) != (b.outcome, &b.code) {
-                e.insert(Verdict::unknown("contradiction"));
-            }
-        }
     }
 }
 
@@ -606,7 +575,7 @@ const fn row(
     consequence: Consequence,
     remedy: &'static str,
 ) -> (i64, CodeRow) {
-    (number, CodeRow { code, class, outcome, consequence, remedy })
+    (number, wire::row(code, class, outcome, consequence, remedy))
 }
 
 /// Every code on the list, with its number. What is not here is unknown.
@@ -672,10 +641,12 @@ pub(crate) fn pushed_json(body: &[u8]) -> Result<String, InboundError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::phone::Phone;
+    use std::collections::HashMap;
 
     fn of(body: &str, status: u16) -> Result<HashMap<Phone, Verdict>, Verdict> {
         match serde_json::from_str::<SendAnswer<'_>>(body) {
-            Ok(a) => rows(&a, status),
+            Ok(a) => rows(&a, status).map(|rows| rows.0),
             Err(_) => Err(Verdict::unknown("unreadable")),
         }
     }

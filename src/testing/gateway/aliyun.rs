@@ -27,30 +27,19 @@ impl Default for FakeAliyun {
     /// Key `testAccessKeyId000001`, secret `testAccessKeySecret000001`, signature 测试签名, templates `SMS_000000001`
     /// (with `${name}`) and `SMS_000000002`.
     fn default() -> Self {
-        let template = |code: &str, text: &str| (code.to_owned(), text.to_owned());
         Self {
             key_id: "testAccessKeyId000001".into(),
             key_secret: "testAccessKeySecret000001".into(),
             signatures: vec!["测试签名".into()],
-            templates: BTreeMap::from([
-                template("SMS_000000001", "会员${name}，新品8折。拒收请回复R"),
-                template("SMS_000000002", "会员，新品8折。拒收请回复R"),
+            templates: super::filed(&[
+                ("SMS_000000001", "会员${name}，新品8折。拒收请回复R"),
+                ("SMS_000000002", "会员，新品8折。拒收请回复R"),
             ]),
         }
     }
 }
 
-impl std::fmt::Debug for FakeAliyun {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FakeAliyun")
-    }
-}
-
-impl From<FakeAliyun> for super::Account {
-    fn from(account: FakeAliyun) -> Self {
-        Self(Arc::new(account))
-    }
-}
+super::account!(FakeAliyun);
 
 impl super::Platform for FakeAliyun {
     fn name(&self) -> &'static str {
@@ -66,8 +55,7 @@ impl super::Platform for FakeAliyun {
     }
 
     fn templates(&self) -> Vec<TemplateBinding> {
-        let binding = |(code, filed): (&String, &String)| TemplateBinding { code: code.clone(), filed: filed.clone() };
-        self.templates.iter().map(binding).collect()
+        super::bindings(&self.templates)
     }
 
     #[cfg(feature = "http")]
@@ -84,7 +72,7 @@ impl super::Platform for FakeAliyun {
     }
 
     fn report(&self, event: &PushedReport<'_>) -> Option<HttpCall> {
-        let at = event.now.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let at = event.now.to_beijing();
         let delivered = matches!(event.code, "DELIVRD" | "DELIVERED");
         let body = serde_json::json!([{
             "phone_number": event.message.number.to_string(), "send_time": at, "report_time": at, "success": delivered,
@@ -95,7 +83,7 @@ impl super::Platform for FakeAliyun {
     }
 
     fn reply(&self, event: &PushedReply<'_>) -> Option<HttpCall> {
-        let at = event.now.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let at = event.now.to_beijing();
         let body = serde_json::json!([{
             "phone_number": event.number.to_string(), "content": event.text, "send_time": at,
             "dest_code": event.extension, "sign_name": event.signature, "sequence_id": event.serial,
@@ -326,7 +314,7 @@ impl Turn<'_> {
             .skip((page - 1) * size)
             .take(size)
             .map(|m| {
-                let at = m.at.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+                let at = m.at.to_beijing();
                 serde_json::json!({
                     "PhoneNum": phone.to_string(), "OutId": &*m.reference, "TemplateCode": m.template.as_deref(),
                     "Content": &*m.text, "SendDate": at, "ReceiveDate": at, "SendStatus": 3, "ErrCode": "DELIVERED",

@@ -38,17 +38,7 @@ impl Default for FakeCmccMas {
     }
 }
 
-impl std::fmt::Debug for FakeCmccMas {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FakeCmccMas")
-    }
-}
-
-impl From<FakeCmccMas> for super::Account {
-    fn from(account: FakeCmccMas) -> Self {
-        Self(Arc::new(account))
-    }
-}
+super::account!(FakeCmccMas);
 
 impl super::Platform for FakeCmccMas {
     fn name(&self) -> &'static str {

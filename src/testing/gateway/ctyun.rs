@@ -28,30 +28,19 @@ impl Default for FakeCtyun {
     /// Access key `fake0ctyun0ak0dev`, secret key `fake0ctyun0sk0dev`, signature 测试签名, templates `SMS00000000001`
     /// (with `${name}`) and `SMS00000000002`.
     fn default() -> Self {
-        let template = |code: &str, text: &str| (code.to_owned(), text.to_owned());
         Self {
             access_key: "fake0ctyun0ak0dev".into(),
             secret_key: "fake0ctyun0sk0dev".into(),
             signatures: vec!["测试签名".into()],
-            templates: BTreeMap::from([
-                template("SMS00000000001", "会员${name}，新品8折。拒收请回复R"),
-                template("SMS00000000002", "会员，新品8折。拒收请回复R"),
+            templates: super::filed(&[
+                ("SMS00000000001", "会员${name}，新品8折。拒收请回复R"),
+                ("SMS00000000002", "会员，新品8折。拒收请回复R"),
             ]),
         }
     }
 }
 
-impl std::fmt::Debug for FakeCtyun {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FakeCtyun")
-    }
-}
-
-impl From<FakeCtyun> for super::Account {
-    fn from(account: FakeCtyun) -> Self {
-        Self(Arc::new(account))
-    }
-}
+super::account!(FakeCtyun);
 
 impl super::Platform for FakeCtyun {
     fn name(&self) -> &'static str {
@@ -67,8 +56,7 @@ impl super::Platform for FakeCtyun {
     }
 
     fn templates(&self) -> Vec<TemplateBinding> {
-        let binding = |(code, filed): (&String, &String)| TemplateBinding { code: code.clone(), filed: filed.clone() };
-        self.templates.iter().map(binding).collect()
+        super::bindings(&self.templates)
     }
 
     #[cfg(feature = "http")]

@@ -51,17 +51,7 @@ impl Default for FakeHuawei {
     }
 }
 
-impl std::fmt::Debug for FakeHuawei {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FakeHuawei")
-    }
-}
-
-impl From<FakeHuawei> for super::Account {
-    fn from(account: FakeHuawei) -> Self {
-        Self(Arc::new(account))
-    }
-}
+super::account!(FakeHuawei);
 
 impl super::Platform for FakeHuawei {
     fn name(&self) -> &'static str {
@@ -77,8 +67,7 @@ impl super::Platform for FakeHuawei {
     }
 
     fn templates(&self) -> Vec<TemplateBinding> {
-        let binding = |(code, filed): (&String, &String)| TemplateBinding { code: code.clone(), filed: filed.clone() };
-        self.templates.iter().map(binding).collect()
+        super::bindings(&self.templates)
     }
 
     #[cfg(feature = "http")]

@@ -25,17 +25,7 @@ impl Default for FakeLuosimao {
     }
 }
 
-impl std::fmt::Debug for FakeLuosimao {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FakeLuosimao")
-    }
-}
-
-impl From<FakeLuosimao> for super::Account {
-    fn from(account: FakeLuosimao) -> Self {
-        Self(Arc::new(account))
-    }
-}
+super::account!(FakeLuosimao);
 
 impl super::Platform for FakeLuosimao {
     fn name(&self) -> &'static str {

@@ -3,6 +3,24 @@
 //! [`Gateway::handle`] is the whole platform as one function of a request and the time. It can be mounted on wiremock
 //! ([`Gateway::mount_wiremock`]) or served by itself ([`serve`]), where also resets and half answers are real.
 
+/// What every account has in common: it is printed by its name alone, for it holds keys, and it makes an [`Account`].
+macro_rules! account {
+    ($fake:ident) => {
+        impl std::fmt::Debug for $fake {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(stringify!($fake))
+            }
+        }
+
+        impl From<$fake> for super::Account {
+            fn from(account: $fake) -> Self {
+                Self(std::sync::Arc::new(account))
+            }
+        }
+    };
+}
+use account;
+
 mod aliyun;
 mod cmcc_mas;
 mod counts;
@@ -45,7 +63,7 @@ use crate::provider::{
     wire::{HttpSettings, SettingsError},
 };
 use counts::Counts;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
@@ -642,6 +660,16 @@ fn number(s: &str) -> Option<u64> {
     is_mobile.then(|| n.parse().ok()).flatten()
 }
 
+/// Templates by code.
+fn filed(templates: &[(&str, &str)]) -> BTreeMap<String, String> {
+    templates.iter().map(|(code, text)| ((*code).to_owned(), (*text).to_owned())).collect()
+}
+
+/// Templates as a shop registers them.
+fn bindings(templates: &BTreeMap<String, String>) -> Vec<TemplateBinding> {
+    templates.iter().map(|(code, filed)| TemplateBinding { code: code.clone(), filed: filed.clone() }).collect()
+}
+
 /// A push with a JSON body to [`CALLBACK_PATH`].
 fn pushed_json(body: &serde_json::Value) -> HttpCall {
     HttpCall::new("POST", CALLBACK_PATH, "", body.to_string())
@@ -652,11 +680,6 @@ fn pushed_json(body: &serde_json::Value) -> HttpCall {
 fn pushed_form(pairs: &[(&str, &str)]) -> HttpCall {
     HttpCall::new("POST", CALLBACK_PATH, "", crate::provider::sign::form(pairs))
         .with_header("content-type", "application/x-www-form-urlencoded;charset=utf-8")
-}
-
-/// Templates as bindings.
-fn bindings(templates: &std::collections::BTreeMap<String, String>) -> Vec<TemplateBinding> {
-    templates.iter().map(|(code, filed)| TemplateBinding { code: code.clone(), filed: filed.clone() }).collect()
 }
 
 /// The headers that `SignedHeaders=` of an `Authorization` names, with their values; `None` when one did not come, they

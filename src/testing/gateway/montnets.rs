@@ -40,17 +40,7 @@ impl Default for FakeMontnets {
     }
 }
 
-impl std::fmt::Debug for FakeMontnets {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FakeMontnets")
-    }
-}
-
-impl From<FakeMontnets> for super::Account {
-    fn from(account: FakeMontnets) -> Self {
-        Self(Arc::new(account))
-    }
-}
+super::account!(FakeMontnets);
 
 impl FakeMontnets {
     fn digest(&self, timestamp: &str) -> String {
@@ -73,7 +63,7 @@ impl FakeMontnets {
 
 /// A report row as the platform writes it.
 fn report_row(id: &str, reference: &str, number: u64, code: &str, now: Timestamp) -> Value {
-    let at = now.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let at = now.to_beijing();
     json!({
         "msgid": id.parse::<i64>().unwrap_or_default(), "custid": reference, "pknum": 1, "pktotal": 1,
         "mobile": number.to_string(), "countrycode": 86, "spno": "1000457890006", "exno": "", "stime": at, "rtime": at,
@@ -125,7 +115,7 @@ impl super::Platform for FakeMontnets {
 }
 
 fn reply_row(number: u64, text: &str, extension: &str, serial: u64, now: Timestamp) -> Value {
-    let at = now.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let at = now.to_beijing();
     json!({
         "msgid": serial, "mobile": number.to_string(), "countrycode": 86, "pknum": 1, "pktotal": 1,
         "spno": format!("1000457890006{extension}"), "exno": extension, "rtime": at, "content": sign::form_value(text),

@@ -30,30 +30,19 @@ impl Default for FakeNetease {
     /// AppKey `fake0netease0appkey0dev`, AppSecret `fake0secretdev`, signature 测试签名, templates `19000001` (with
     /// `#{name}`) and `3000002`.
     fn default() -> Self {
-        let template = |code: &str, text: &str| (code.to_owned(), text.to_owned());
         Self {
             app_key: "fake0netease0appkey0dev".into(),
             app_secret: "fake0secretdev".into(),
             signatures: vec!["测试签名".into()],
-            templates: BTreeMap::from([
-                template("19000001", "【测试签名】会员#{name}，新品8折。拒收请回复R"),
-                template("3000002", "【测试签名】会员，新品8折。拒收请回复R"),
+            templates: super::filed(&[
+                ("19000001", "【测试签名】会员#{name}，新品8折。拒收请回复R"),
+                ("3000002", "【测试签名】会员，新品8折。拒收请回复R"),
             ]),
         }
     }
 }
 
-impl std::fmt::Debug for FakeNetease {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FakeNetease")
-    }
-}
-
-impl From<FakeNetease> for super::Account {
-    fn from(account: FakeNetease) -> Self {
-        Self(Arc::new(account))
-    }
-}
+super::account!(FakeNetease);
 
 impl FakeNetease {
     /// A copy, signed.
@@ -79,8 +68,7 @@ impl super::Platform for FakeNetease {
     }
 
     fn templates(&self) -> Vec<TemplateBinding> {
-        let binding = |(code, filed): (&String, &String)| TemplateBinding { code: code.clone(), filed: filed.clone() };
-        self.templates.iter().map(binding).collect()
+        super::bindings(&self.templates)
     }
 
     #[cfg(feature = "http")]
@@ -97,7 +85,7 @@ impl super::Platform for FakeNetease {
     }
 
     fn report(&self, event: &PushedReport<'_>) -> Option<HttpCall> {
-        let at = event.now.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let at = event.now.to_beijing();
         let row = json!({
             "mobile": event.message.number.to_string(), "sendid": &*event.message.id, "result": event.code,
             "sendTime": at, "reportTime": at, "spliced": "1", "templateId": event.message.template.as_deref(),
@@ -106,7 +94,7 @@ impl super::Platform for FakeNetease {
     }
 
     fn reply(&self, event: &PushedReply<'_>) -> Option<HttpCall> {
-        let at = event.now.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let at = event.now.to_beijing();
         let row = json!({ "mobile": event.number.to_string(), "content": event.text, "receiveTime": at });
         Some(self.push("12", row, event.now))
     }

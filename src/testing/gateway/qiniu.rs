@@ -29,30 +29,19 @@ impl Default for FakeQiniu {
     /// Access key `FAKE-QINIU-AK-dev`, secret key `FAKE-QINIU-SK-dev`, signature 测试签名, templates
     /// `1000000000000000001` (with `${name}`) and `1000000000000000002`.
     fn default() -> Self {
-        let template = |id: &str, text: &str| (id.to_owned(), text.to_owned());
         Self {
             access_key: "FAKE-QINIU-AK-dev".into(),
             secret_key: "FAKE-QINIU-SK-dev".into(),
             signature: "测试签名".into(),
-            templates: BTreeMap::from([
-                template("1000000000000000001", "会员${name}，新品8折。拒收请回复R"),
-                template("1000000000000000002", "会员，新品8折。拒收请回复R"),
+            templates: super::filed(&[
+                ("1000000000000000001", "会员${name}，新品8折。拒收请回复R"),
+                ("1000000000000000002", "会员，新品8折。拒收请回复R"),
             ]),
         }
     }
 }
 
-impl std::fmt::Debug for FakeQiniu {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FakeQiniu")
-    }
-}
-
-impl From<FakeQiniu> for super::Account {
-    fn from(account: FakeQiniu) -> Self {
-        Self(Arc::new(account))
-    }
-}
+super::account!(FakeQiniu);
 
 impl super::Platform for FakeQiniu {
     fn name(&self) -> &'static str {
@@ -68,8 +57,7 @@ impl super::Platform for FakeQiniu {
     }
 
     fn templates(&self) -> Vec<TemplateBinding> {
-        let binding = |(code, filed): (&String, &String)| TemplateBinding { code: code.clone(), filed: filed.clone() };
-        self.templates.iter().map(binding).collect()
+        super::bindings(&self.templates)
     }
 
     #[cfg(feature = "http")]

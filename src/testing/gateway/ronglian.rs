@@ -32,31 +32,20 @@ impl Default for FakeRonglian {
     /// Sid `fake0account0sid0dev`, token `fake0auth0token0dev`, application `fake0app0id0dev`, signature 测试签名,
     /// templates `1000001` (with `{1}`) and `1000003`.
     fn default() -> Self {
-        let template = |code: &str, text: &str| (code.to_owned(), text.to_owned());
         Self {
             account_sid: "fake0account0sid0dev".into(),
             auth_token: "fake0auth0token0dev".into(),
             app_id: "fake0app0id0dev".into(),
             signatures: vec!["测试签名".into()],
-            templates: BTreeMap::from([
-                template("1000001", "【测试签名】会员{1}，新品8折。拒收请回复R"),
-                template("1000003", "【测试签名】会员，新品8折。拒收请回复R"),
+            templates: super::filed(&[
+                ("1000001", "【测试签名】会员{1}，新品8折。拒收请回复R"),
+                ("1000003", "【测试签名】会员，新品8折。拒收请回复R"),
             ]),
         }
     }
 }
 
-impl std::fmt::Debug for FakeRonglian {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FakeRonglian")
-    }
-}
-
-impl From<FakeRonglian> for super::Account {
-    fn from(account: FakeRonglian) -> Self {
-        Self(Arc::new(account))
-    }
-}
+super::account!(FakeRonglian);
 
 impl super::Platform for FakeRonglian {
     fn name(&self) -> &'static str {
@@ -72,8 +61,7 @@ impl super::Platform for FakeRonglian {
     }
 
     fn templates(&self) -> Vec<TemplateBinding> {
-        let binding = |(code, filed): (&String, &String)| TemplateBinding { code: code.clone(), filed: filed.clone() };
-        self.templates.iter().map(binding).collect()
+        super::bindings(&self.templates)
     }
 
     #[cfg(feature = "http")]

@@ -35,15 +35,14 @@ impl Default for FakeTencent {
     /// Key `testSecretId000001` and `testSecretKey000001`, application `1400000001`, signature 测试签名, templates
     /// `1000001` (with `{1}`) and `1000002`, no variables in marketing.
     fn default() -> Self {
-        let template = |code: &str, text: &str| (code.to_owned(), text.to_owned());
         Self {
             secret_id: "testSecretId000001".into(),
             secret_key: "testSecretKey000001".into(),
             app_id: "1400000001".into(),
             signatures: vec!["测试签名".into()],
-            templates: BTreeMap::from([
-                template("1000001", "会员{1}，新品8折。拒收请回复R"),
-                template("1000002", "会员，新品8折。拒收请回复R"),
+            templates: super::filed(&[
+                ("1000001", "会员{1}，新品8折。拒收请回复R"),
+                ("1000002", "会员，新品8折。拒收请回复R"),
             ]),
             variables: false,
             pulled: Arc::default(),
@@ -51,17 +50,7 @@ impl Default for FakeTencent {
     }
 }
 
-impl std::fmt::Debug for FakeTencent {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FakeTencent")
-    }
-}
-
-impl From<FakeTencent> for super::Account {
-    fn from(account: FakeTencent) -> Self {
-        Self(Arc::new(account))
-    }
-}
+super::account!(FakeTencent);
 
 impl super::Platform for FakeTencent {
     fn name(&self) -> &'static str {
@@ -95,7 +84,7 @@ impl super::Platform for FakeTencent {
     }
 
     fn report(&self, event: &PushedReport<'_>) -> Option<HttpCall> {
-        let at = event.now.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let at = event.now.to_beijing();
         let status = if event.code == "DELIVRD" { "SUCCESS" } else { "FAIL" };
         Some(super::pushed_json(&json!([{
             "user_receive_time": at, "nationcode": "86", "mobile": event.message.number.to_string(),

@@ -29,31 +29,20 @@ impl Default for FakeUcloud {
     /// Public key `FAKEpublic/key+dev==`, private key `FAKEprivate0key0dev`, project `org-fakedev`, signature 测试签名,
     /// templates `UTAfake0001` (with `{1}`) and `UTAfake0002`.
     fn default() -> Self {
-        let template = |id: &str, text: &str| (id.to_owned(), text.to_owned());
         Self {
             public_key: "FAKEpublic/key+dev==".into(),
             private_key: "FAKEprivate0key0dev".into(),
             project: "org-fakedev".into(),
             signatures: vec!["测试签名".into()],
-            templates: BTreeMap::from([
-                template("UTAfake0001", "会员{1}，新品8折。拒收请回复R"),
-                template("UTAfake0002", "会员，新品8折。拒收请回复R"),
+            templates: super::filed(&[
+                ("UTAfake0001", "会员{1}，新品8折。拒收请回复R"),
+                ("UTAfake0002", "会员，新品8折。拒收请回复R"),
             ]),
         }
     }
 }
 
-impl std::fmt::Debug for FakeUcloud {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FakeUcloud")
-    }
-}
-
-impl From<FakeUcloud> for super::Account {
-    fn from(account: FakeUcloud) -> Self {
-        Self(Arc::new(account))
-    }
-}
+super::account!(FakeUcloud);
 
 impl super::Platform for FakeUcloud {
     fn name(&self) -> &'static str {
@@ -69,8 +58,7 @@ impl super::Platform for FakeUcloud {
     }
 
     fn templates(&self) -> Vec<TemplateBinding> {
-        let binding = |(code, filed): (&String, &String)| TemplateBinding { code: code.clone(), filed: filed.clone() };
-        self.templates.iter().map(binding).collect()
+        super::bindings(&self.templates)
     }
 
     #[cfg(feature = "http")]

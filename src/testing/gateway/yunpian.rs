@@ -28,17 +28,7 @@ impl Default for FakeYunpian {
     }
 }
 
-impl std::fmt::Debug for FakeYunpian {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("FakeYunpian")
-    }
-}
-
-impl From<FakeYunpian> for super::Account {
-    fn from(account: FakeYunpian) -> Self {
-        Self(Arc::new(account))
-    }
-}
+super::account!(FakeYunpian);
 
 impl super::Platform for FakeYunpian {
     fn name(&self) -> &'static str {
@@ -72,7 +62,7 @@ impl super::Platform for FakeYunpian {
     }
 
     fn report(&self, event: &PushedReport<'_>) -> Option<HttpCall> {
-        let at = event.now.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let at = event.now.to_beijing();
         let status = if event.code == "DELIVRD" { "SUCCESS" } else { "FAIL" };
         let rows = serde_json::json!([{
             "sid": event.message.id.parse::<u64>().ok(), "uid": &*event.message.reference, "user_receive_time": at,
@@ -82,7 +72,7 @@ impl super::Platform for FakeYunpian {
     }
 
     fn reply(&self, event: &PushedReply<'_>) -> Option<HttpCall> {
-        let at = event.now.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let at = event.now.to_beijing();
         let (id, mobile) = (event.serial.to_string(), event.number.to_string());
         let fields = [
             ("base_extend", ""),
@@ -210,7 +200,7 @@ impl Turn<'_> {
             .skip((page - 1) * size)
             .take(size)
             .map(|m| {
-                let at = m.at.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+                let at = m.at.to_beijing();
                 let uid = (!m.reference.is_empty()).then_some(&*m.reference);
                 serde_json::json!({
                     "sid": &*m.id, "mobile": phone.to_string(), "send_time": at, "text": &*m.text, "send_status": "SUCCESS",

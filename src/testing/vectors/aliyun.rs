@@ -42,7 +42,7 @@ impl Vectors for Suite {
     }
 
     fn outcomes(&self, answer: Incoming<'_>) -> Vec<(Option<String>, Class, Outcome)> {
-        vec![(None, aliyun::class("SendSms", answer), aliyun::settled(answer))]
+        vec![(None, aliyun::class("SendSms", answer), aliyun::verdict(answer).outcome)]
     }
 
     fn code(&self, code: &str) -> Option<&'static CodeRow> {

@@ -3,9 +3,9 @@
 use super::{BuiltRequest, Vectors, credential, text};
 use crate::clock::Stamp;
 use crate::inbound::{Callback, HttpCall, InboundError};
-use crate::provider::Outcome;
 use crate::provider::cmcc_mas::{self, CmccMas};
 use crate::provider::wire::{Class, CodeRow, Incoming, Wire};
+use crate::provider::{Outcome, sign};
 use crate::secret::Secret;
 use serde_json::Value;
 
@@ -23,7 +23,7 @@ impl Vectors for Suite {
         let account = CmccMas::new(credential(credentials, "ecName")?, credential(credentials, "apId")?, key);
         let value = |name: &str| match &params[name] {
             Value::Array(list) if name == "mobiles" => list.iter().map(text).collect::<Vec<_>>().join(","),
-            Value::Object(own) => cmcc_mas::personal(own.iter().filter_map(|(n, t)| Some((n.as_str(), t.as_str()?)))),
+            Value::Object(own) => sign::json_object(own.iter().filter_map(|(n, t)| Some((n.as_str(), t.as_str()?)))),
             Value::Null => String::new(),
             other => text(other),
         };
@@ -39,8 +39,7 @@ impl Vectors for Suite {
     }
 
     fn outcomes(&self, answer: Incoming<'_>) -> Vec<(Option<String>, Class, Outcome)> {
-        let outcome = if answer.status >= 500 { Outcome::Unknown } else { cmcc_mas::verdict(answer).outcome };
-        vec![(None, cmcc_mas::class(answer), outcome)]
+        vec![(None, cmcc_mas::class(answer), cmcc_mas::verdict(answer).outcome)]
     }
 
     fn code(&self, code: &str) -> Option<&'static CodeRow> {

@@ -35,7 +35,7 @@ impl Vectors for Suite {
         let fields: Vec<(&str, String)> =
             FIELDS.iter().filter(|n| !params[**n].is_null()).map(|n| (*n, word(&params[*n]))).collect();
         let fields: Vec<(&str, &str)> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
-        Ok(BuiltRequest::new(account.call(ctyun::object(&fields), stamp), account.endpoint()))
+        Ok(BuiltRequest::new(account.call(sign::json_object(fields), stamp), account.endpoint()))
     }
 
     fn signature(&self, vector: &Value) -> Result<(), String> {
@@ -60,7 +60,7 @@ impl Vectors for Suite {
     }
 
     fn outcomes(&self, answer: Incoming<'_>) -> Vec<(Option<String>, Class, Outcome)> {
-        vec![(None, ctyun::class(answer), ctyun::settled(answer))]
+        vec![(None, ctyun::class(answer), ctyun::verdict(answer).outcome)]
     }
 
     fn code(&self, code: &str) -> Option<&'static CodeRow> {

@@ -150,7 +150,13 @@ pub fn provider_response(provider: &str, operation: &str, status: u16, body: &[u
 
 /// What an answer to a send proves: one entry for all (no number), or one per row.
 pub fn provider_outcomes(provider: &str, status: u16, body: &[u8]) -> Option<Vec<(Option<String>, Class, Outcome)>> {
-    Some(of(provider)?.outcomes(Incoming { status, body }))
+    let answer = Incoming { status, body };
+    let mut outcomes = of(provider)?.outcomes(answer);
+    if !answer.is_spoken() {
+        // As `wire::settle`, which asks no provider about these.
+        outcomes.iter_mut().for_each(|(.., outcome)| *outcome = Outcome::Unknown);
+    }
+    Some(outcomes)
 }
 
 /// What a code means and proves; the inner `None` when it is not listed.

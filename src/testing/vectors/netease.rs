@@ -35,7 +35,7 @@ impl Vectors for Suite {
     }
 
     fn outcomes(&self, answer: Incoming<'_>) -> Vec<(Option<String>, Class, Outcome)> {
-        vec![(None, netease::class(answer), netease::settled(answer))]
+        vec![(None, netease::class(answer), netease::verdict(answer).outcome)]
     }
 
     fn code(&self, code: &str) -> Option<&'static CodeRow> {

@@ -57,7 +57,7 @@ impl Vectors for Suite {
     }
 
     fn outcomes(&self, answer: Incoming<'_>) -> Vec<(Option<String>, Class, Outcome)> {
-        vec![(None, qiniu::class(answer), qiniu::settled(answer))]
+        vec![(None, qiniu::class(answer), qiniu::verdict(answer).outcome)]
     }
 
     fn code(&self, code: &str) -> Option<&'static CodeRow> {

@@ -39,7 +39,7 @@ impl Vectors for Suite {
     }
 
     fn outcomes(&self, answer: Incoming<'_>) -> Vec<(Option<String>, Class, Outcome)> {
-        vec![(None, ronglian::class(answer), ronglian::settled(answer))]
+        vec![(None, ronglian::class(answer), ronglian::verdict(answer).outcome)]
     }
 
     fn code(&self, code: &str) -> Option<&'static CodeRow> {
