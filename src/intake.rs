@@ -202,16 +202,23 @@ impl Optin106 {
         for _ in 0..PAGES {
             let page = provider.pull(what).await?;
             outcome.more = page.more;
-            let count = page.events.len();
-            for (i, event) in page.events.into_iter().enumerate() {
-                let recorded = self.record_pulled(account, route, event).await;
-                match recorded.map_err(|source| IntakeError::Lost { events: count - i, source })? {
-                    IntakeEvent::Report(_) => outcome.reports += 1,
-                    IntakeEvent::Reply(r) if matches!(r.reading.intent, Intent::Complaint | Intent::Stop) => {
+            let mut lost = None;
+            for event in page.events {
+                match self.record_pulled(account, route, event).await {
+                    Ok(IntakeEvent::Report(_)) => outcome.reports += 1,
+                    Ok(IntakeEvent::Reply(r)) if matches!(r.reading.intent, Intent::Complaint | Intent::Stop) => {
                         outcome.stops += 1;
                     }
-                    IntakeEvent::Reply(_) => outcome.replies += 1,
+                    Ok(IntakeEvent::Reply(_)) => outcome.replies += 1,
+                    // The others of the page are recorded all the same: there may be a refusal among them.
+                    Err(source) => {
+                        let events = lost.map_or(0, |(n, _)| n) + 1;
+                        lost = Some((events, source));
+                    }
                 }
+            }
+            if let Some((events, source)) = lost {
+                return Err(IntakeError::Lost { events, source });
             }
             if !page.more {
                 break;

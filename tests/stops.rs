@@ -474,17 +474,24 @@ async fn a_callback_is_recorded_before_it_is_answered_and_may_come_again() {
     assert_eq!(w.optin.store().rebuild().await.unwrap(), 0);
 }
 
-/// What a platform forgets when it is asked is recorded page by page; a refusal in it stops.
+/// A platform whose pull tells these pages of replies, each once: who, and what they wrote.
 #[cfg(feature = "http")]
-#[tokio::test]
-async fn a_pull_records_every_page_before_the_next() {
+mod pulled {
+    use super::{lines, phone};
     use optin106::inbound::{Callback, Inbound, InboundError, Pull, Pulled, Reply};
     use optin106::provider::{Answer, Asked, Found, HttpCall, Profile, Provider, PullError, Request};
-    use std::sync::Mutex;
+    use std::collections::VecDeque;
+    use std::sync::{Arc, Mutex};
 
-    /// Three pages of two replies each, told once.
+    pub(crate) type Page = Vec<(u32, &'static str)>;
+
     #[derive(Debug)]
-    struct Pages(std::sync::Arc<dyn Provider>, Mutex<u32>);
+    struct Pages(Arc<dyn Provider>, Mutex<VecDeque<Page>>);
+
+    pub(crate) fn pages(pages: impl IntoIterator<Item = Page>) -> Arc<dyn Provider> {
+        Arc::new(Pages(lines(), Mutex::new(pages.into_iter().collect())))
+    }
+
     #[async_trait::async_trait]
     impl Provider for Pages {
         fn profile(&self) -> &Profile {
@@ -500,21 +507,25 @@ async fn a_pull_records_every_page_before_the_next() {
             Err(InboundError::NotOffered)
         }
         async fn pull(&self, _: Pull) -> Result<Pulled, PullError> {
-            let mut page = self.1.lock().unwrap();
-            *page += 1;
-            let reply = |i: u32, text: &str| {
-                let (event_id, text) = (format!("{page}-{i}"), text.to_owned());
+            let page = self.1.lock().unwrap().pop_front().unwrap_or_default();
+            let reply = |(person, text): &(u32, &str)| {
+                let (event_id, text) = (format!("{person}-{text}"), (*text).to_owned());
                 let at = "2026-12-11T10:00:00+08:00".parse().unwrap();
-                Inbound::Reply(Reply { event_id, phone: phone(*page), text, extension: None, signature: None, at })
+                Inbound::Reply(Reply { event_id, phone: phone(*person), text, extension: None, signature: None, at })
             };
-            let events = if *page <= 3 { vec![reply(1, "好看"), reply(2, "T")] } else { Vec::new() };
-            Ok(Pulled { more: !events.is_empty(), events })
+            Ok(Pulled { more: !page.is_empty(), events: page.iter().map(reply).collect() })
         }
     }
+}
 
+/// What a platform forgets when it is asked is recorded page by page; a refusal in it stops.
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn a_pull_records_every_page_before_the_next() {
+    use optin106::inbound::Pull;
     let w = three_consents().await;
     let account = AccountId::new("acc-1").unwrap();
-    let pages = std::sync::Arc::new(Pages(lines(), Mutex::new(0)));
+    let pages = pulled::pages((1..=3).map(|i| vec![(i, "好看"), (i, "T")]));
     w.optin.add_account(&account, pages, Default::default()).await.unwrap();
     let told = w.optin.pull(&account, Pull::Replies).await.unwrap();
     assert_eq!((told.stops, told.replies, told.reports, told.more), (3, 3, 0, false));
@@ -522,4 +533,41 @@ async fn a_pull_records_every_page_before_the_next() {
         assert!(!w.optin.lookup(phone(i)).await.unwrap().stops.is_empty(), "{i}");
     }
     assert_eq!(w.optin.pull(&account, Pull::Replies).await.unwrap(), optin106::intake::PullOutcome::default());
+}
+
+/// Nobody tells a pulled page again: a record that fails costs no other of the page, and what is lost is counted.
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn a_record_that_fails_costs_no_other_refusal_of_its_page() {
+    use optin106::inbound::Pull;
+    use optin106::intake::IntakeError;
+    use optin106::store::StoreError;
+    use optin106::testing::Faulty;
+    let account = AccountId::new("acc-1").unwrap();
+    let mut losses = 0;
+    for k in 0..60 {
+        let w = three_consents().await;
+        let inner = std::sync::Arc::clone(w.optin.store());
+        let faulty = std::sync::Arc::new(Faulty::new(inner).fails_at(k, || StoreError::Backend("injected".into())));
+        let Ok(optin) = optin106::Optin106::open_shared(faulty, None).await else { continue };
+        let pages = pulled::pages([vec![(1, "T"), (2, "T"), (3, "T")]]);
+        if optin.add_account(&account, pages, Default::default()).await.is_err() {
+            continue;
+        }
+        let told = optin.pull(&account, Pull::Replies).await;
+        let mut stopped = 0;
+        for i in 1..=3 {
+            stopped += usize::from(!w.optin.lookup(phone(i)).await.unwrap().stops.is_empty());
+        }
+        match told {
+            Ok(told) => assert_eq!((told.stops, stopped), (3, 3), "call {k}"),
+            Err(IntakeError::Lost { events, .. }) => {
+                losses += 1;
+                // The stop may stand although what followed it failed.
+                assert!(events == 1 && stopped >= 2, "call {k}: {events} lost, {stopped} stopped");
+            }
+            Err(e) => panic!("call {k}: {e}"),
+        }
+    }
+    assert!(losses >= 3, "the failures did not meet the page: {losses}");
 }
