@@ -19,7 +19,7 @@ use optin106::provider::wire::{Http, HttpSettings};
 use optin106::provider::yunpian::Yunpian;
 use optin106::secret::Secret;
 use optin106::store::SqliteStore;
-use optin106::testing::gateway::{Account, Gateway, Record, Script, Step, serve};
+use optin106::testing::gateway::{FakeAliyun, FakeYunpian, Gateway, Record, Script, Step, serve};
 use optin106::testing::{ManualClock, MockProvider, ShiftedClock};
 use optin106::{
     Audience, Campaign, Days, Envelope, Evidence, Method, Money, Notice, OptIn, Optin106, Owner, Phone, Purpose, Shop,
@@ -87,8 +87,8 @@ async fn main() -> Result<()> {
 }
 
 /// What the fake platforms know: our keys, signature and template.
-fn aliyun_account() -> Account {
-    Account::Aliyun {
+fn aliyun_account() -> FakeAliyun {
+    FakeAliyun {
         key_id: "demo-key-id".into(),
         key_secret: "demo-key-secret".into(),
         signatures: vec![SIGNATURE.into()],
@@ -96,8 +96,8 @@ fn aliyun_account() -> Account {
     }
 }
 
-fn yunpian_account() -> Account {
-    Account::Yunpian { apikey: "demo-apikey".into(), signatures: vec![SIGNATURE.into()], uid: true }
+fn yunpian_account() -> FakeYunpian {
+    FakeYunpian { apikey: "demo-apikey".into(), signatures: vec![SIGNATURE.into()], uid: true }
 }
 
 async fn serve_here(gateway: &Gateway, clock: &Arc<dyn Clock>) -> Result<String> {

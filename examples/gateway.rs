@@ -18,11 +18,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
         match arg.as_str() {
             "--provider" => {
-                account = match value()?.as_str() {
-                    "aliyun" => Account::aliyun(),
-                    "yunpian" => Account::yunpian(),
-                    other => return Err(format!("no such provider: {other}").into()),
-                }
+                let name = value()?;
+                let names: Vec<_> = Account::names().collect();
+                account = Account::named(&name).ok_or(format!("no such provider: {name}; there are {names:?}"))?;
             }
             "--port" => port = value()?.parse()?,
             "--record" => record = Record::File(value()?.into()),

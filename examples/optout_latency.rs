@@ -15,7 +15,7 @@ use optin106::provider::wire::{Http, HttpSettings};
 use optin106::secret::Secret;
 use optin106::store::SqliteStore;
 use optin106::testing::ShiftedClock;
-use optin106::testing::gateway::{Account, Gateway, Record, Script, Step, serve};
+use optin106::testing::gateway::{FakeAliyun, Gateway, Record, Script, Step, serve};
 use optin106::{
     Audience, Campaign, Days, Evidence, Method, Notice, OptIn, Optin106, Owner, Phone, Purpose, Shop, ShopHandle,
     Timestamp,
@@ -75,7 +75,7 @@ async fn main() -> Result<()> {
 }
 
 async fn gateway_process(clock: Arc<dyn Clock>, script: Script) -> Result<()> {
-    let gateway = Gateway::new(Account::Aliyun {
+    let gateway = Gateway::new(FakeAliyun {
         key_id: "demo-key-id".into(),
         key_secret: "demo-key-secret".into(),
         signatures: vec![SIGNATURE.into()],

@@ -15,7 +15,7 @@ use optin106::keyring::Keyring;
 use optin106::optin::AccountSettings;
 use optin106::provider::wire::{Http, HttpSettings, Incoming, Method as Verb, Outgoing, Step, Wire};
 use optin106::provider::{
-    Asked, Blame, Consequence, Documented, Form, Found, Lookup, Profile, Request, Verdict, Verdicts, Writer, sign,
+    Asked, Back, Blame, Consequence, Documented, Form, Found, Lookup, Profile, Request, Verdict, Verdicts, Writer, sign,
 };
 use optin106::secret::Secret;
 use optin106::store::SqliteStore;
@@ -56,6 +56,9 @@ impl Acme {
             caps: &[],
             all_or_nothing: false,
             lookup: Lookup::ByNumber { per_second: 20, absence_is_proof_after: None },
+            idempotent: false,
+            reports: Back::Push,
+            replies: Back::Push,
             report_due: Duration::from_secs(72 * 3_600),
             calls_per_second: 50,
             documented: Documented::Medium,
@@ -138,7 +141,7 @@ impl Wire for Acme {
             signature: text("signature"),
             at: text("at").and_then(|s| s.parse().ok()).ok_or(bad("a time"))?,
         };
-        let answer = HttpAnswer { status: 200, content_type: "text/plain", body: "OK" };
+        let answer = HttpAnswer { status: 200, content_type: "text/plain", body: "OK".into() };
         Ok(Callback { events: vec![Inbound::Reply(reply)], answer })
     }
 }
@@ -279,13 +282,7 @@ async fn main() -> Result<(), Error> {
         "at": "2026-12-12T11:00:00+08:00" });
     let body = body.to_string().into_bytes();
     let signature = sign::hmac_sha256_hex(key.as_bytes(), &body);
-    let call = HttpCall {
-        method: "POST".into(),
-        path: "/acme".into(),
-        query: String::new(),
-        headers: vec![("X-Acme-Signature".into(), signature)],
-        body,
-    };
+    let call = HttpCall::new("POST", "/acme", "", body).with_header("X-Acme-Signature", signature);
     let outcome = optin.intake(&acme, &call).await?;
     writeln!(
         out,

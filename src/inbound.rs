@@ -3,7 +3,9 @@
 use crate::clock::Timestamp;
 use crate::id::Reference;
 use crate::phone::Phone;
+use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 
 /// One callback as the host's web server received it. Framework-neutral: copy the parts in.
 #[derive(Clone)]
@@ -18,11 +20,47 @@ pub struct HttpCall {
     pub headers: Vec<(String, String)>,
     /// The body's bytes, at most [`HttpCall::MAX_BODY`].
     pub body: Vec<u8>,
+    /// Who connected, where the host knows it for certain: behind a proxy, the address that the proxy vouches for.
+    pub peer: Option<IpAddr>,
+    /// When it was received; [`Optin106::intake`](crate::Optin106::intake) fills it in from the store's clock.
+    pub received_at: Option<Timestamp>,
 }
 
 impl HttpCall {
     /// A longer callback body is refused unread.
     pub const MAX_BODY: usize = 1 << 20;
+
+    /// A call without headers and peer; set the fields that are known.
+    pub fn new(
+        method: impl Into<String>,
+        path: impl Into<String>,
+        query: impl Into<String>,
+        body: impl Into<Vec<u8>>,
+    ) -> Self {
+        Self {
+            method: method.into(),
+            path: path.into(),
+            query: query.into(),
+            headers: Vec::new(),
+            body: body.into(),
+            peer: None,
+            received_at: None,
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with_header(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Says who connected.
+    #[must_use]
+    pub fn from_peer(mut self, peer: IpAddr) -> Self {
+        self.peer = Some(peer);
+        self
+    }
 
     /// The first header of that name, compared without case.
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -44,7 +82,7 @@ pub struct HttpAnswer {
     /// `Content-Type`.
     pub content_type: &'static str,
     /// The body.
-    pub body: &'static str,
+    pub body: Cow<'static, str>,
 }
 
 /// A parsed callback: its events, and the answer to give **after** they are stored.
@@ -54,6 +92,24 @@ pub struct Callback {
     pub events: Vec<Inbound>,
     /// To be sent once every event is recorded.
     pub answer: HttpAnswer,
+}
+
+/// What is asked of a platform that is pulled.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Pull {
+    /// Mobile-originated replies.
+    Replies,
+    /// Delivery reports.
+    Reports,
+}
+
+/// One page of a pull. The platform has mostly forgotten it by now: it is recorded before the next page is asked for.
+#[derive(Clone, Debug)]
+pub struct Pulled {
+    /// In the order of the answer.
+    pub events: Vec<Inbound>,
+    /// Whether there may be more at once.
+    pub more: bool,
 }
 
 /// One thing that came back.
@@ -118,9 +174,12 @@ impl fmt::Debug for Report {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InboundError {
-    /// The signature, token or secret path is wrong.
+    /// The signature, token, secret path or source address is wrong.
     #[error("callback not authentic: answer 403 and check the credential configured at the platform")]
     Forged,
+    /// It is authentic but older than the platform's documents allow, or this machine's clock is wrong.
+    #[error("callback out of date: answer 403 and check this machine's clock")]
+    Stale,
     /// The body cannot be read at this byte.
     #[error("callback unreadable at byte {at}: {what}")]
     Malformed {

@@ -8,12 +8,13 @@ use crate::consent::Envelope;
 use crate::delivery::{Class, Found, classify};
 use crate::facts::{Event, Health, OwnerKey, Scope, ShopKey};
 use crate::id::{AccountId, CampaignName, Reference, Rid, ShopId, hex};
-use crate::inbound::{HttpAnswer, HttpCall, Inbound, InboundError, Reply, Report};
+use crate::inbound::{HttpAnswer, HttpCall, Inbound, InboundError, Pull, Reply, Report};
 use crate::ledger::Payload;
 use crate::optin::stops::{COMPLAINT, SENDERS_DAYS, StopChange, case_detail, days, quoted};
 use crate::optin::told::{Told, seal};
 use crate::optin::{Optin106, Recorded, ShopHandle};
 use crate::phone::Phone;
+use crate::provider::PullError;
 use crate::stop::{Breadth, Intent, Reading};
 use crate::store::{CampaignKey, Change, Changed, Effect, Joined, Lane, Load, Loaded, ReportAsk, StoreError};
 use serde_json::json;
@@ -27,6 +28,20 @@ pub enum IntakeError {
     /// The callback itself.
     #[error(transparent)]
     Inbound(#[from] InboundError),
+    /// A page was pulled and forgotten by the platform, and the store did not take all of it. These must be carried over
+    /// from the platform's console.
+    #[error(
+        "{events} pulled events were not recorded and the platform has forgotten them: carry them over by hand ({source})"
+    )]
+    Lost {
+        /// How many events of the page.
+        events: usize,
+        /// Why the store did not take them.
+        source: StoreError,
+    },
+    /// The pull brought nothing.
+    #[error(transparent)]
+    Pull(#[from] PullError),
     /// The store said no; what was recorded before is recorded, and telling again is harmless.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -40,9 +55,14 @@ impl IntakeError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Inbound(InboundError::Forged) => "callback_forged",
+            Self::Inbound(InboundError::Stale) => "callback_stale",
             Self::Inbound(InboundError::TooLarge { .. }) => "callback_too_large",
             Self::Inbound(InboundError::NotOffered) => "callback_not_offered",
             Self::Inbound(_) => "callback_malformed",
+            Self::Lost { .. } => "pull_lost",
+            Self::Pull(PullError::NotOffered) => "pull_not_offered",
+            Self::Pull(PullError::Refused { .. }) => "pull_refused",
+            Self::Pull(_) => "pull_failed",
             Self::Store(e) => e.code(),
             Self::UnknownAccount => "unknown_account",
         }
@@ -51,11 +71,11 @@ impl IntakeError {
     /// The HTTP status to answer.
     pub fn status(&self) -> u16 {
         match self {
-            Self::Inbound(InboundError::Forged) => 403,
+            Self::Inbound(InboundError::Forged | InboundError::Stale) => 403,
             Self::Inbound(InboundError::TooLarge { .. }) => 413,
             Self::Inbound(InboundError::NotOffered) | Self::UnknownAccount => 404,
             Self::Inbound(_) => 400,
-            Self::Store(_) => 503,
+            Self::Lost { .. } | Self::Pull(_) | Self::Store(_) => 503,
         }
     }
 }
@@ -68,6 +88,24 @@ pub struct IntakeOutcome {
     /// What was in it, in order.
     pub events: Vec<IntakeEvent>,
 }
+
+/// What a pull recorded.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct PullOutcome {
+    /// Replies that refuse or complain.
+    pub stops: u64,
+    /// Other replies.
+    pub replies: u64,
+    /// Delivery reports.
+    pub reports: u64,
+    /// Whether more may wait: the most pages of one call were read.
+    pub more: bool,
+}
+
+/// Pages that one call pulls at most.
+const PAGES: usize = 100;
+/// How often an event is offered to a store that is busy; nobody will tell it again.
+const TRIES: u32 = 8;
 
 /// One event that is recorded.
 #[derive(Clone, Debug)]
@@ -138,13 +176,61 @@ impl Optin106 {
             return Err(InboundError::TooLarge { bytes: call.body.len() }.into());
         }
         let provider = self.resolve(account).ok_or(IntakeError::UnknownAccount)?;
-        let callback = provider.inbound(call)?;
+        let callback = match call.received_at {
+            Some(_) => provider.inbound(call)?,
+            None => provider.inbound(&HttpCall { received_at: Some(self.clock().now()), ..call.clone() })?,
+        };
         let route = provider.profile().name;
         let mut events = Vec::with_capacity(callback.events.len());
         for event in callback.events {
             events.push(self.take_in(account, route, event).await?);
         }
         Ok(IntakeOutcome { answer: callback.answer, events })
+    }
+
+    /// Pulls what waits at the platform of an account and records it. Platforms forget what they have told, so each page is
+    /// recorded before the next is asked for, and one pull at a time runs in this process; let no other process and no
+    /// pushing interfere. At most a hundred pages a call. Dropping the call between answer and record loses that page.
+    ///
+    /// # Errors
+    /// [`IntakeError`]; [`IntakeError::Lost`] tells how many events the platform has forgotten and the store did not take.
+    pub async fn pull(&self, account: &AccountId, what: Pull) -> Result<PullOutcome, IntakeError> {
+        let provider = self.resolve(account).ok_or(IntakeError::UnknownAccount)?;
+        let route = provider.profile().name;
+        let _alone = self.pulling().lock().await;
+        let mut outcome = PullOutcome::default();
+        for _ in 0..PAGES {
+            let page = provider.pull(what).await?;
+            outcome.more = page.more;
+            let count = page.events.len();
+            for (i, event) in page.events.into_iter().enumerate() {
+                let recorded = self.record_pulled(account, route, event).await;
+                match recorded.map_err(|source| IntakeError::Lost { events: count - i, source })? {
+                    IntakeEvent::Report(_) => outcome.reports += 1,
+                    IntakeEvent::Reply(r) if matches!(r.reading.intent, Intent::Complaint | Intent::Stop) => {
+                        outcome.stops += 1;
+                    }
+                    IntakeEvent::Reply(_) => outcome.replies += 1,
+                }
+            }
+            if !page.more {
+                break;
+            }
+        }
+        Ok(outcome)
+    }
+
+    async fn record_pulled(&self, account: &AccountId, route: &str, event: Inbound) -> Result<IntakeEvent, StoreError> {
+        let mut tries = 0;
+        loop {
+            match self.take_in(account, route, event.clone()).await {
+                Err(StoreError::Busy | StoreError::Ambiguous) if tries < TRIES => {
+                    tries += 1;
+                    self.clock().sleep(std::time::Duration::from_millis(50 << tries.min(6))).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     /// Takes one event in that came another way than by HTTP, such as over a carrier's connection.

@@ -51,7 +51,7 @@
 //! | feature | default | brings |
 //! |---|---|---|
 //! | `carrier` | no | the carriers' own protocols; `tokio/net` |
-//! | `http` | yes | the one HTTP client, and so the sending of Aliyun and Yunpian |
+//! | `http` | yes | the one HTTP client, and so the sending of all platforms |
 //! | `sqlite` | yes | [`store::SqliteStore`]; the bundled engine needs a C compiler |
 //! | `testing` | no | the module `testing`; outside semver |
 //!

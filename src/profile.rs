@@ -45,6 +45,26 @@ pub enum Lookup {
     },
 }
 
+/// How reports or replies come back.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Back {
+    /// They do not.
+    None,
+    /// The platform is asked, and forgets what it told.
+    Pull,
+    /// The platform calls an address of ours.
+    Push,
+    /// Either way, as the account is set up; not both at once.
+    PushOrPull,
+}
+
+impl Back {
+    /// Whether the platform may be asked for them.
+    pub fn is_pulled(self) -> bool {
+        matches!(self, Self::Pull | Self::PushOrPull)
+    }
+}
+
 /// What a platform can carry and what it limits. Limits intersect the policy; the strictest wins.
 #[derive(Clone, Debug)]
 pub struct Profile {
@@ -68,8 +88,15 @@ pub struct Profile {
     /// Whether a request is taken or refused as a whole, by its documents. Only then may one code for many be split,
     /// and one hit of a lookup settle all.
     pub all_or_nothing: bool,
+    /// Whether the documents say that the same bytes sent twice make one message. Only then is an unknown outcome sent
+    /// again, once, to the same platform, before the request's deadline.
+    pub idempotent: bool,
     /// How unknown outcomes are asked for.
     pub lookup: Lookup,
+    /// How delivery reports come back.
+    pub reports: Back,
+    /// How replies come back.
+    pub replies: Back,
     /// An accepted row without a report after this long ends as `no_report`.
     pub report_due: Duration,
     /// Calls per second that the documents allow.

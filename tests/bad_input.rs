@@ -22,7 +22,7 @@ fn key() -> Keyring {
 
 fn says_what_to_do(e: &impl std::fmt::Display) {
     let text = e.to_string();
-    assert!(text.contains(';') || text.contains("run:") || text.contains("again"), "no remedy in: {text}");
+    assert!(text.contains("; ") || text.contains("run:") || text.contains("again"), "no remedy in: {text}");
 }
 
 #[test]
@@ -235,6 +235,49 @@ async fn until_full(db: &Path) {
         }
     }
     panic!("the disk never filled");
+}
+
+/// The file or its folder may not be written. Whoever runs the tests as root is let everything, so the test runs itself
+/// as nobody then.
+#[test]
+fn a_read_only_database_is_refused_with_a_remedy_and_left_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    if let Some(db) = std::env::var_os("OPTIN106_READ_ONLY") {
+        let e = SqliteStore::open(&db, Keyring::generate(&SystemClock::new())).unwrap_err();
+        println!("refused {} {e}", e.code());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let db = folder.path().join("shop.db");
+    drop(SqliteStore::open(&db, key()).unwrap());
+    let before = std::fs::read(&db).unwrap();
+    let mode = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        mode(&entry.unwrap().path(), 0o444);
+    }
+    mode(folder.path(), 0o555);
+    let name = "a_read_only_database_is_refused_with_a_remedy_and_left_alone";
+    let me = folder.path().with_extension("test");
+    // The build's folder may be closed to others.
+    std::fs::copy(std::env::current_exe().unwrap(), &me).unwrap();
+    mode(&me, 0o755);
+    let mut command = std::process::Command::new(&me);
+    command.args([name, "--exact", "--nocapture"]).env("OPTIN106_READ_ONLY", &db).current_dir("/");
+    let is_root = std::fs::metadata("/proc/self").is_ok_and(|m| std::os::unix::fs::MetadataExt::uid(&m) == 0);
+    if is_root {
+        command.uid(65_534).gid(65_534);
+    }
+    let done = command.output();
+    std::fs::remove_file(&me).unwrap();
+    mode(folder.path(), 0o755);
+    let done = done.unwrap();
+    let told = String::from_utf8_lossy(&done.stdout).into_owned();
+    let refused = told.lines().find_map(|l| l.split_once("refused ").map(|(_, said)| said.to_owned()));
+    let refused = refused.unwrap_or_else(|| panic!("{told}{}", String::from_utf8_lossy(&done.stderr)));
+    assert!(refused.starts_with("store_open "), "{refused}");
+    says_what_to_do(&refused);
+    assert_eq!(std::fs::read(&db).unwrap(), before, "nothing was changed");
 }
 
 #[test]

@@ -198,3 +198,26 @@ async fn more_shards_than_one_worker_holds_at_a_time_are_all_done() {
     let report = plan(&w, "c1", n).await.run().await.unwrap();
     assert_eq!(report.figures.count(State::Refused), n);
 }
+
+/// A platform that keeps replies to itself would lose refusals: nothing is planned there until somebody answers for them.
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn an_account_without_replies_is_refused_until_somebody_reads_them() {
+    use optin106::optin::AccountSettings;
+    use optin106::provider::wire::HttpSettings;
+    use optin106::testing::gateway::Account;
+    use std::sync::Arc;
+    let w = World::new().await;
+    let platform = Account::named("luosimao").unwrap();
+    let settings = HttpSettings::new().endpoint("http://127.0.0.1:9").loopback_only(true);
+    let provider = platform.provider(settings, Arc::new(w.clock.clone())).unwrap();
+    let plan = || async {
+        let builder = w.shop.campaign("c", Purpose::Promotion).text(TEXT).via(account("luosimao"));
+        builder.plan(Audience::iter([phone(0)])).await
+    };
+    w.optin.add_account(&account("luosimao"), Arc::clone(&provider), AccountSettings::default()).await.unwrap();
+    assert_eq!(plan().await.unwrap_err().code(), "no_replies");
+    let by_hand = AccountSettings::default().replies_by_hand();
+    w.optin.add_account(&account("luosimao"), provider, by_hand).await.unwrap();
+    assert!(plan().await.is_ok());
+}

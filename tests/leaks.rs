@@ -20,14 +20,15 @@ use optin106::optin::{
     AccountSettings, AccountSignature, Complaint, Erasure, ImportReport, OptOut, PastSendRow, RetentionPolicy, StopRow,
     StopScope, Via,
 };
+use optin106::provider::Door;
 use optin106::provider::aliyun::Aliyun;
 use optin106::provider::wire::{Http, HttpSettings};
 use optin106::provider::yunpian::Yunpian;
 use optin106::secret::Secret;
 use optin106::store::SqliteStore;
-use optin106::testing::gateway::{Account, Gateway, Script, Step};
+use optin106::testing::ManualClock;
+use optin106::testing::gateway::{FakeAliyun, FakeYunpian, Gateway, Script, Step};
 use optin106::testing::mock::{Fault, MockProvider};
-use optin106::testing::{ManualClock, gateway};
 use optin106::{
     Audience, Campaign, Days, Evidence, Method, OptIn, Optin106, Owner, Phone, Policy, Purpose, Shop, ShopHandle,
     Timestamp,
@@ -272,25 +273,25 @@ impl World {
         let store = SqliteStore::open_with(folder.path().join("shop.db"), keyring, Arc::clone(&shared)).unwrap();
         said.debug(&store);
         let optin = Optin106::open(store).await.unwrap();
-        let aliyun = Gateway::new(Account::Aliyun {
+        let aliyun = Gateway::new(FakeAliyun {
             key_id: KEY_ID.into(),
             key_secret: KEY_SECRET.into(),
             signatures: vec![SIGNATURE.into()],
             templates: BTreeMap::from([("SMS_1".into(), "会员${name}，新品8折。拒收请回复R".into())]),
         });
         let yunpian =
-            Gateway::new(Account::Yunpian { apikey: APIKEY.into(), signatures: vec![SIGNATURE.into()], uid: true });
+            Gateway::new(FakeYunpian { apikey: APIKEY.into(), signatures: vec![SIGNATURE.into()], uid: true });
         let settings = |url: String| {
             let t = Duration::from_millis(400);
             HttpSettings::new().endpoint(url).loopback_only(true).connect_timeout(t).timeout(t)
         };
         let a = Http::new(
-            Aliyun::new(KEY_ID, Secret::new(KEY_SECRET)).callback_path(Secret::new(CALLBACK)),
+            Aliyun::new(KEY_ID, Secret::new(KEY_SECRET)).callbacks(Door::at(Secret::new(CALLBACK))),
             settings(common::serve_gateway(&aliyun, &clock).await),
             Arc::clone(&shared),
         );
         let y = Http::new(
-            Yunpian::new(Secret::new(APIKEY)).uid(true).callback_path(Secret::new(CALLBACK)),
+            Yunpian::new(Secret::new(APIKEY)).uid(true).callbacks(Door::at(Secret::new(CALLBACK))),
             settings(common::serve_gateway(&yunpian, &clock).await),
             Arc::clone(&shared),
         );
@@ -506,13 +507,8 @@ async fn callbacks(w: &World) {
     let mut taken = 0;
     for (to, body) in bodies {
         for path in [CALLBACK, "/hook/wrong", &format!("/{}", NUMBERS[0])] {
-            let call = HttpCall {
-                method: "POST".into(),
-                path: path.into(),
-                query: format!("mobile={}", NUMBERS[0]),
-                headers: vec![("Content-Type".into(), "application/x-www-form-urlencoded".into())],
-                body: body.clone().into_bytes(),
-            };
+            let call = HttpCall::new("POST", path, format!("mobile={}", NUMBERS[0]), body.clone())
+                .with_header("Content-Type", "application/x-www-form-urlencoded");
             said.debug(&call);
             taken += usize::from(said.result(w.optin.intake(&account(to), &call).await).is_some());
         }
@@ -665,7 +661,6 @@ fn settings(said: &Said) {
     );
     said.refused("a key", Keyring::from_text(KEY_SECRET));
     said.refused("a template", optin106::message::Template::parse(&format!("{TEXT}{{")));
-    let _ = gateway::Account::aliyun();
 }
 
 // ---- The search. ----

@@ -412,12 +412,12 @@ impl optin106::provider::Provider for Lines {
             }
         };
         let events = std::str::from_utf8(&call.body).unwrap().lines().map(event).collect();
-        Ok(Callback { events, answer: HttpAnswer { status: 200, content_type: "text/plain", body: "OK" } })
+        Ok(Callback { events, answer: HttpAnswer { status: 200, content_type: "text/plain", body: "OK".into() } })
     }
 }
 
 fn lines() -> std::sync::Arc<Lines> {
-    use optin106::provider::{Documented, Form, Lookup, Profile, Writer};
+    use optin106::provider::{Back, Documented, Form, Lookup, Profile, Writer};
     std::sync::Arc::new(Lines(Profile {
         name: "lines",
         form: Form::FreeText,
@@ -429,6 +429,9 @@ fn lines() -> std::sync::Arc<Lines> {
         caps: &[],
         all_or_nothing: true,
         lookup: Lookup::None,
+        idempotent: false,
+        reports: Back::Push,
+        replies: Back::Push,
         report_due: Duration::from_secs(60),
         calls_per_second: 1,
         documented: Documented::Medium,
@@ -439,18 +442,14 @@ fn lines() -> std::sync::Arc<Lines> {
 async fn a_callback_is_recorded_before_it_is_answered_and_may_come_again() {
     let w = three_consents().await;
     let account = AccountId::new("acc-1").unwrap();
-    let call = |token: &str| optin106::inbound::HttpCall {
-        method: "POST".into(),
-        path: "/sms".into(),
-        query: String::new(),
-        headers: vec![("X-Token".into(), token.into())],
+    let call = |token: &str| {
         // One id for a reply and a report, and for reports of two people: all three count.
-        body: format!(
+        let body = format!(
             "report|1|{0}|EXPIRED\nreport|1|{1}|EXPIRED\nreply|1|{0}|R",
             phone(1).national(),
             phone(2).national()
-        )
-        .into_bytes(),
+        );
+        optin106::inbound::HttpCall::new("POST", "/sms", "", body).with_header("X-Token", token)
     };
     let e = w.optin.intake(&account, &call("secret")).await.unwrap_err();
     assert_eq!((e.code(), e.status()), ("unknown_account", 404));
@@ -459,7 +458,7 @@ async fn a_callback_is_recorded_before_it_is_answered_and_may_come_again() {
     assert_eq!((e.code(), e.status()), ("callback_forged", 403));
     for repeated in [false, true] {
         let out = w.optin.intake(&account, &call("secret")).await.unwrap();
-        assert_eq!((out.answer.status, out.answer.body, out.events.len()), (200, "OK", 3));
+        assert_eq!((out.answer.status, &*out.answer.body, out.events.len()), (200, "OK", 3));
         for event in out.events {
             let again = match event {
                 IntakeEvent::Reply(e) => e.recorded.repeated,
@@ -473,4 +472,54 @@ async fn a_callback_is_recorded_before_it_is_answered_and_may_come_again() {
     assert_eq!(w.optin.lookup(phone(1)).await.unwrap().soft_failures, 1);
     assert_eq!(w.optin.lookup(phone(2)).await.unwrap().soft_failures, 1);
     assert_eq!(w.optin.store().rebuild().await.unwrap(), 0);
+}
+
+/// What a platform forgets when it is asked is recorded page by page; a refusal in it stops.
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn a_pull_records_every_page_before_the_next() {
+    use optin106::inbound::{Callback, Inbound, InboundError, Pull, Pulled, Reply};
+    use optin106::provider::{Answer, Asked, Found, HttpCall, Profile, Provider, PullError, Request};
+    use std::sync::Mutex;
+
+    /// Three pages of two replies each, told once.
+    #[derive(Debug)]
+    struct Pages(std::sync::Arc<dyn Provider>, Mutex<u32>);
+    #[async_trait::async_trait]
+    impl Provider for Pages {
+        fn profile(&self) -> &Profile {
+            self.0.profile()
+        }
+        async fn submit(&self, request: Request<'_>) -> Answer {
+            self.0.submit(request).await
+        }
+        async fn lookup(&self, asked: &[Asked<'_>]) -> Vec<Found> {
+            self.0.lookup(asked).await
+        }
+        fn inbound(&self, _: &HttpCall) -> Result<Callback, InboundError> {
+            Err(InboundError::NotOffered)
+        }
+        async fn pull(&self, _: Pull) -> Result<Pulled, PullError> {
+            let mut page = self.1.lock().unwrap();
+            *page += 1;
+            let reply = |i: u32, text: &str| {
+                let (event_id, text) = (format!("{page}-{i}"), text.to_owned());
+                let at = "2026-12-11T10:00:00+08:00".parse().unwrap();
+                Inbound::Reply(Reply { event_id, phone: phone(*page), text, extension: None, signature: None, at })
+            };
+            let events = if *page <= 3 { vec![reply(1, "好看"), reply(2, "T")] } else { Vec::new() };
+            Ok(Pulled { more: !events.is_empty(), events })
+        }
+    }
+
+    let w = three_consents().await;
+    let account = AccountId::new("acc-1").unwrap();
+    let pages = std::sync::Arc::new(Pages(lines(), Mutex::new(0)));
+    w.optin.add_account(&account, pages, Default::default()).await.unwrap();
+    let told = w.optin.pull(&account, Pull::Replies).await.unwrap();
+    assert_eq!((told.stops, told.replies, told.reports, told.more), (3, 3, 0, false));
+    for i in 1..=3 {
+        assert!(!w.optin.lookup(phone(i)).await.unwrap().stops.is_empty(), "{i}");
+    }
+    assert_eq!(w.optin.pull(&account, Pull::Replies).await.unwrap(), optin106::intake::PullOutcome::default());
 }

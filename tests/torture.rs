@@ -21,7 +21,7 @@ use optin106::provider::wire::{Http, HttpSettings};
 use optin106::provider::yunpian::Yunpian;
 use optin106::secret::Secret;
 use optin106::store::{SqliteStore, Subject};
-use optin106::testing::gateway::{Account, Gateway, Record, Script, Step, serve};
+use optin106::testing::gateway::{Account, FakeAliyun, FakeYunpian, Gateway, Record, Script, Step, serve};
 use optin106::{
     Audience, Campaign, Days, Envelope, Evidence, Method, Notice, OptIn, Optin106, Owner, Phone, Purpose, Shop,
     ShopHandle, Timestamp,
@@ -206,16 +206,16 @@ fn campaign_var() -> u64 {
 
 async fn gateway() {
     let clock = clock();
-    let aliyun = Account::Aliyun {
+    let aliyun = FakeAliyun {
         key_id: "key".into(),
         key_secret: "secret".into(),
         signatures: vec![SIGNATURE.into()],
         templates: BTreeMap::from([("SMS_1".into(), format!("{TEXT}拒收请回复R"))]),
     };
-    let yunpian = Account::Yunpian { apikey: "apikey".into(), signatures: vec![SIGNATURE.into()], uid: true };
+    let yunpian = FakeYunpian { apikey: "apikey".into(), signatures: vec![SIGNATURE.into()], uid: true };
     let faults = "accept=940,reset=12,half=8,garbage=6,http_503=10,hold=4,slow_150=10,throttle=10";
     let mut gateways = Vec::new();
-    for (name, account) in [("aliyun", aliyun), ("yunpian", yunpian)] {
+    for (name, account) in [("aliyun", Account::from(aliyun)), ("yunpian", yunpian.into())] {
         let gateway = Gateway::new(account).record(Record::File(folder().join(format!("{name}.taken")))).unwrap();
         gateway.script(Script::parse(faults).unwrap().seed(number_var("OPTIN106_SEED", 1)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -111,7 +111,7 @@ pub enum Fault {
     #[error("text after a closing quote; double the quotes inside a quoted value")]
     StrayQuote,
     /// More than [`COLUMNS_MAX`] fields or parameters.
-    #[error("more than 256 fields")]
+    #[error("more than 256 fields; leave out columns that the text does not use")]
     TooManyColumns,
 }
 
@@ -241,7 +241,7 @@ impl From<Phone> for Person {
 #[non_exhaustive]
 pub enum AudienceError {
     /// The header row cannot be read.
-    #[error("header on line {line}: {fault}")]
+    #[error("the header on line {line} cannot be read: {fault}")]
     BadHeader {
         /// Its line.
         line: u64,
@@ -259,7 +259,7 @@ pub enum AudienceError {
         second: u32,
     },
     /// Not a single record, not even a header.
-    #[error("the file is empty")]
+    #[error("the file is empty; export it again with a header and at least one number")]
     Empty,
     /// Neither UTF-8 nor GBK.
     #[error(
@@ -270,13 +270,13 @@ pub enum AudienceError {
         offset: u64,
     },
     /// An earlier call failed; there is no more to read.
-    #[error("reading this audience has failed before")]
+    #[error("reading this audience has failed before; give plan a new one")]
     Failed,
     /// The file or reader failed.
-    #[error("the audience cannot be read")]
+    #[error("the audience cannot be read; check that the file is there and may be read, then plan again")]
     Io(#[source] io::Error),
     /// No column has a header that is looked for.
-    #[error("no column is named {}; the header has {}", wanted.join(", "), found.join(", "))]
+    #[error("no column is named {}; the header has {}; rename a column, or say which one holds the number", wanted.join(", "), found.join(", "))]
     MissingColumn {
         /// Headers that would do.
         wanted: Vec<String>,
@@ -287,10 +287,10 @@ pub enum AudienceError {
     #[error("the first row looks like data, not a header; name the number's column by its position")]
     NoHeader,
     /// The caller's iterator or reader panicked.
-    #[error("the source of the audience panicked")]
+    #[error("the source of the audience panicked; nothing was planned, mend it and plan again")]
     Panicked,
     /// The caller's stream gave an error.
-    #[error("the stream of the audience failed at entry {position}")]
+    #[error("the stream of the audience failed at entry {position}; nothing was planned, plan again")]
     Stream {
         /// How many records came before.
         position: u64,

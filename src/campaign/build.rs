@@ -14,7 +14,7 @@ use crate::message::{
 use crate::money::Money;
 use crate::optin::{AccountSettings, ShopHandle};
 use crate::policy::Policy;
-use crate::provider::{Form, Profile, Writer};
+use crate::provider::{Back, Form, Profile, Writer};
 use crate::store::{CampaignRow, StoreError};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -311,6 +311,9 @@ async fn leg(
     let settings: AccountSettings = serde_json::from_str(&row.settings).map_err(|_| unknown())?;
     let provider = shop.optin().resolve(account).ok_or_else(unknown)?;
     let profile = provider.profile().clone();
+    if profile.replies == Back::None && !settings.replies_by_hand {
+        return Err(CampaignError::NoReplies { account: account.clone() });
+    }
     let policy = policy.within(&profile).ok_or_else(|| CampaignError::Window { account: account.clone() })?;
     let personal = templates.iter().any(Option::is_some);
     if personal && profile.personal_max == 0 {

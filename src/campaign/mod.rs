@@ -66,6 +66,15 @@ pub enum CampaignError {
     /// No text was given.
     #[error("no text was given; call text(…) or variant(…)")]
     NoText,
+    /// The account's platform hands no replies over, and nobody has said that they are carried over by hand.
+    #[error(
+        "replies to account {account} never reach this store, so a refusal would be lost; record them by hand and say so \
+         with AccountSettings::replies_by_hand, or use another account"
+    )]
+    NoReplies {
+        /// Which.
+        account: AccountId,
+    },
     /// The account carries no text of one's own per person.
     #[error("account {account} cannot carry a text with parameters; use one text for all, or another account")]
     NotPersonal {
@@ -118,6 +127,7 @@ impl CampaignError {
             Self::Ends => "ends_before_starts",
             Self::Name(_) => "bad_name",
             Self::Shop(e) => e.code(),
+            Self::NoReplies { .. } => "no_replies",
             Self::NoRoute => "no_route",
             Self::NoText => "no_text",
             Self::NotPersonal { .. } => "not_personal",

@@ -287,16 +287,20 @@ impl Campaign {
         let mut funnel = Funnel::new(inner.row.name.clone());
         funnel.total_entries = inner.row.entries;
         let mut shares = vec![(0u64, 0u64); inner.spec.variants.len()];
-        let scan = |after| {
+        let scan = |after, until: Rid| {
             let (store, key, shop) = (self.store().clone(), inner.row.key, inner.ledger.shop);
-            tokio::spawn(async move { store.scan(key, after, CHUNK, Some(shop)).await })
+            tokio::spawn(async move { (store.scan(key, after, CHUNK, Some(shop)).await, until) })
         };
-        let mut next = scan(None);
-        loop {
-            let page = (&mut next).await.map_err(|_| CampaignError::Store(crate::store::StoreError::Closed))??;
-            let Some(last) = page.last() else { break };
-            // The next page is read while this one is judged.
-            next = scan(Some(last.rid));
+        // Two halves are read at a time, by a reader each, and the next page of each while one is judged.
+        let middle = Rid(std::array::from_fn(|i| if i == 0 { 0x7f } else { 0xff }));
+        let halves = [scan(None, middle), scan(Some(middle), Rid([0xff; 16]))];
+        let mut reads: stream::FuturesUnordered<_> = halves.into_iter().collect();
+        while let Some(read) = reads.next().await {
+            let (page, until) = read.map_err(|_| CampaignError::Store(crate::store::StoreError::Closed))?;
+            let mut page = page?;
+            page.truncate(page.partition_point(|row| row.rid <= until));
+            let Some(last) = page.last() else { continue };
+            reads.push(scan(Some(last.rid), until));
             for row in &page {
                 let bucket = bucket(row, &*gate, at, &mut funnel.next_open);
                 if matches!(bucket, Bucket::Ready | Bucket::Later)

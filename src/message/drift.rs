@@ -19,7 +19,9 @@ pub struct PlatformAdds {
 #[non_exhaustive]
 pub enum Drift {
     /// The texts part here.
-    #[error("filed text differs at character {filed}, text as seen at character {seen}")]
+    #[error(
+        "the filed text differs at its character {filed} from the text as seen at its character {seen}; write the campaign's text as it was filed, or file it anew"
+    )]
     Differs {
         /// Position in the filed text.
         filed: usize,
@@ -27,16 +29,16 @@ pub enum Drift {
         seen: usize,
     },
     /// Both the platform and the filed text bring the signature.
-    #[error("the signature would appear twice")]
+    #[error("the signature would appear twice; register the filed text without it, the platform adds it")]
     SignatureTwice,
     /// The text as seen does not begin with `【…】`.
-    #[error("no signature at the start of the text as seen")]
+    #[error("no signature at the start of the text as seen; compose the text before comparing it")]
     SignatureMissing,
     /// The text as seen, or the filed text where the platform does not add them, does not end with the exact words.
-    #[error("no unsubscribe words at the very end")]
+    #[error("no unsubscribe words at the very end; file the template with 拒收请回复R as its last characters")]
     WordsMissing,
     /// Both the platform and the filed text bring the unsubscribe words.
-    #[error("the unsubscribe words would appear twice")]
+    #[error("the unsubscribe words would appear twice; register the filed text without them, the platform adds them")]
     WordsTwice,
 }
 
@@ -105,7 +107,7 @@ fn tokens(text: &str) -> Tokens {
     while let Some(c) = rest.chars().next() {
         let literal = if rest.starts_with("{{") || rest.starts_with("}}") { 2 } else { c.len_utf8() };
         let taken = match hole(rest) {
-            Some(bytes) => {
+            Some((bytes, _)) => {
                 list.push((Token::Hole, at));
                 bytes
             }
@@ -120,8 +122,21 @@ fn tokens(text: &str) -> Tokens {
     Tokens { list, chars: at }
 }
 
-/// Bytes of the placeholder at the start of `text`.
-fn hole(text: &str) -> Option<usize> {
+/// The names of the placeholders of a text, in order. Where [`drift`] finds no difference, the nth of one text stands for
+/// the nth of the other, whatever they are called.
+pub(crate) fn holes(text: &str) -> Vec<&str> {
+    let (mut rest, mut names) = (text, Vec::new());
+    while let Some(c) = rest.chars().next() {
+        let literal = if rest.starts_with("{{") || rest.starts_with("}}") { 2 } else { c.len_utf8() };
+        let (taken, name) = hole(rest).map_or((literal, None), |(bytes, name)| (bytes, Some(name)));
+        names.extend(name);
+        rest = &rest[taken..];
+    }
+    names
+}
+
+/// The placeholder at the start of `text`: its bytes, its name.
+fn hole(text: &str) -> Option<(usize, &str)> {
     for (open, close) in [("${", '}'), ("#{", '}'), ("{", '}'), ("@var(", ')'), ("#", '#')] {
         let Some(inner) = text.strip_prefix(open) else {
             continue;
@@ -130,7 +145,7 @@ fn hole(text: &str) -> Option<usize> {
             continue;
         };
         if is_name(&inner[..end]) && (open != "#" || inner[..end].is_ascii()) {
-            return Some(open.len() + end + 1);
+            return Some((open.len() + end + 1, &inner[..end]));
         }
     }
     None
@@ -162,6 +177,12 @@ mod tests {
             drift("{{好}}拒收请回复R", "【示例】{好}拒收请回复R", SIGNATURE),
             Err(Drift::Differs { filed: 0, seen: 4 })
         );
+    }
+
+    #[test]
+    fn holes_are_named_in_order() {
+        assert_eq!(holes("满{2}，#a#到{{3}}@var(x){2}${n}"), ["2", "a", "x", "2", "n"]);
+        assert_eq!(holes("{a b}{}{"), [""; 0]);
     }
 
     #[test]

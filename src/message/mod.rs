@@ -12,6 +12,7 @@ pub mod rendition;
 mod template;
 
 pub use compose::{Body, Composed, LONGEST_TEXT, Signature, UNSUBSCRIBE, compose};
+pub(crate) use drift::holes;
 pub use drift::{Drift, PlatformAdds, drift};
 pub use lint::{Warning, lint, lint_template};
 pub use template::{ParamKind, Params, Template};
@@ -21,52 +22,52 @@ pub use template::{ParamKind, Params, Template};
 #[non_exhaustive]
 pub enum TextError {
     /// A bracket of a signature, or a look-alike where a signature would stand: only the crate writes signatures.
-    #[error("signature bracket at character {at}")]
+    #[error("signature bracket at character {at}; write the body alone, the signature is put in front of it")]
     Bracket {
         /// Position in characters.
         at: usize,
     },
     /// A control character or line break.
-    #[error("control character at character {at}")]
+    #[error("control character or line break at character {at}; write the text in one line")]
     Control {
         /// Position in characters.
         at: usize,
     },
     /// Nothing to read.
-    #[error("empty text")]
+    #[error("the text is empty; write what the person is to read")]
     Empty,
     /// A parameter that the template has no hole for, by its position in the map.
-    #[error("parameter {index} has no hole")]
+    #[error("parameter {index} has no hole in the text; leave it out, or write its hole")]
     ExtraParameter {
         /// Position in the map.
         index: usize,
     },
     /// A character that shows nothing or steers others: zero-width, bidirectional, filler, unusual space, piled marks.
-    #[error("invisible character at character {at}")]
+    #[error("invisible character at character {at}; delete it, it often comes with copied text")]
     Invisible {
         /// Position in characters.
         at: usize,
     },
     /// A value that is not of its hole's kind.
-    #[error("value is not of its kind at character {at}")]
+    #[error("the value is not of its declared kind at character {at}; correct it, or declare another kind")]
     Kind {
         /// Position in characters.
         at: usize,
     },
     /// A hole without a parameter, by its position among the distinct holes.
-    #[error("hole {index} has no parameter")]
+    #[error("hole {index} has no parameter; give one for every hole of the text")]
     MissingParameter {
         /// Position among the distinct holes.
         index: usize,
     },
     /// Three or more spaces in a row, or padding before the unsubscribe words.
-    #[error("padding at character {at}")]
+    #[error("padding at character {at}; write at most two spaces in a row and none at the end")]
     Padding {
         /// Position in characters.
         at: usize,
     },
     /// A parameter whose value is refused; the source says why and where.
-    #[error("parameter {index} is refused")]
+    #[error("parameter {index} is refused: {source}")]
     Parameter {
         /// Position in the map.
         index: usize,
@@ -74,34 +75,34 @@ pub enum TextError {
         source: Box<TextError>,
     },
     /// Words that tell another way to refuse, imitate the unsubscribe words, or deny them.
-    #[error("words of refusal at character {at}")]
+    #[error("words of refusal at character {at}; leave them out, the unsubscribe words are added")]
     RefusalWords {
         /// Position in characters.
         at: usize,
     },
     /// A brace without its partner, or a name that is no name.
-    #[error("malformed hole at character {at}")]
+    #[error("malformed hole at character {at}; write {{name}} with letters, digits and _, and {{{{ for a brace")]
     Template {
         /// Position in characters.
         at: usize,
     },
     /// More characters than allowed.
-    #[error("longer than {max} characters")]
+    #[error("longer than {max} characters; shorten it")]
     TooLong {
         /// The most that is allowed.
         max: usize,
     },
     /// More parameters or holes than allowed, or one name twice.
-    #[error("too many parameters or a repeated name")]
+    #[error("too many parameters, or one name twice; use each name once, and at most as many as documented")]
     TooManyParameters,
     /// A character without an agreed look: private use or unassigned.
-    #[error("unassigned character at character {at}")]
+    #[error("a character without an agreed look at character {at}; use another")]
     Unassigned {
         /// Position in characters.
         at: usize,
     },
     /// An address in a parameter (R-CONT-5).
-    #[error("link in a parameter at character {at}")]
+    #[error("link in a parameter at character {at}; write links in the text, where they are checked")]
     Url {
         /// Position in characters.
         at: usize,

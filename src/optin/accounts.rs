@@ -24,6 +24,9 @@ pub struct AccountSettings {
     pub pace: u32,
     /// The price of one part, in ten-thousandths of a yuan (0.039 yuan is 390).
     pub price: u32,
+    /// Somebody reads the replies at the platform and records each with `ShopHandle::reply` or `opt_out`. Needed where the
+    /// platform hands none over: without it nothing is sent there, since the words 拒收请回复R would promise what nobody keeps.
+    pub replies_by_hand: bool,
 }
 
 impl AccountSettings {
@@ -38,6 +41,13 @@ impl AccountSettings {
     #[must_use]
     pub fn price(mut self, price: u32) -> Self {
         self.price = price;
+        self
+    }
+
+    /// Says that replies at this platform are read and recorded by hand.
+    #[must_use]
+    pub fn replies_by_hand(mut self) -> Self {
+        self.replies_by_hand = true;
         self
     }
 

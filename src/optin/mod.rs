@@ -81,6 +81,8 @@ struct Inner {
     resolver: Option<Arc<dyn Accounts>>,
     notices: Mutex<KnownNotices>,
     senders: Mutex<Option<Senders>>,
+    /// One pull at a time.
+    pulling: tokio::sync::Mutex<()>,
 }
 
 impl Optin106 {
@@ -105,6 +107,7 @@ impl Optin106 {
             resolver,
             notices: Mutex::default(),
             senders: Mutex::default(),
+            pulling: tokio::sync::Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -112,6 +115,10 @@ impl Optin106 {
     /// The store.
     pub fn store(&self) -> &Arc<dyn Store> {
         &self.inner.store
+    }
+
+    pub(crate) fn pulling(&self) -> &tokio::sync::Mutex<()> {
+        &self.inner.pulling
     }
 
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {

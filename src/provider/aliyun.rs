@@ -13,10 +13,11 @@
 
 use super::sign::{self, Acs3};
 use super::wire::{
-    Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received, sized,
+    Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received,
 };
 use super::{
-    Asked, Blame, Consequence, Documented, Form, Found, Lookup, Outcome, Profile, Request, Verdict, Verdicts, Writer,
+    Asked, Back, Blame, Consequence, Documented, Door, Form, Found, Lookup, Outcome, Profile, Request, Verdict,
+    Verdicts, Writer,
 };
 use crate::clock::{Stamp, Timestamp};
 use crate::id::Reference;
@@ -37,8 +38,9 @@ const PAGES_PER_DAY: u16 = 4;
 ///
 /// ```
 /// use optin106::provider::aliyun::Aliyun;
+/// use optin106::provider::Door;
 /// use optin106::secret::Secret;
-/// let aliyun = Aliyun::new("key id", Secret::new("key secret")).callback_path(Secret::new("/sms/3f9c…"));
+/// let aliyun = Aliyun::new("key id", Secret::new("key secret")).callbacks(Door::at(Secret::new("/sms/3f9c…")));
 /// assert!(!format!("{aliyun:?}").contains("key"));
 /// ```
 #[derive(Clone)]
@@ -46,7 +48,7 @@ pub struct Aliyun {
     key_id: String,
     key_secret: Secret,
     token: Option<Secret>,
-    callback_path: Option<Secret>,
+    door: Door,
     profile: Profile,
 }
 
@@ -57,13 +59,13 @@ impl Aliyun {
             key_id: access_key_id.into(),
             key_secret: access_key_secret,
             token: None,
-            callback_path: None,
+            door: Door::default(),
             profile: PROFILE,
         }
     }
 
     /// Reads `ALIYUN_ACCESS_KEY_ID`, `ALIYUN_ACCESS_KEY_SECRET` and, where set, `ALIYUN_SECURITY_TOKEN` (STS) and
-    /// `ALIYUN_CALLBACK_PATH`.
+    /// `ALIYUN_CALLBACK_PATH` and `ALIYUN_CALLBACK_SOURCES`.
     ///
     /// # Errors
     /// [`MissingVariable`] naming the first of the two needed ones that is unset.
@@ -71,7 +73,7 @@ impl Aliyun {
         let id = Secret::from_env("ALIYUN_ACCESS_KEY_ID")?;
         let mut this = Self::new(id.expose(), Secret::from_env("ALIYUN_ACCESS_KEY_SECRET")?);
         this.token = Secret::from_env("ALIYUN_SECURITY_TOKEN").ok();
-        this.callback_path = Secret::from_env("ALIYUN_CALLBACK_PATH").ok();
+        this.door = Door::from_env("ALIYUN_CALLBACK_PATH", "ALIYUN_CALLBACK_SOURCES");
         Ok(this)
     }
 
@@ -85,8 +87,8 @@ impl Aliyun {
     /// The path that the console's push address carries, such as `/sms/` and 32 random digits. The platform signs
     /// nothing, so knowing this path is what proves a callback; without it every callback is refused.
     #[must_use]
-    pub fn callback_path(mut self, path: Secret) -> Self {
-        self.callback_path = Some(path);
+    pub fn callbacks(mut self, door: Door) -> Self {
+        self.door = door;
         self
     }
 
@@ -127,10 +129,7 @@ impl Aliyun {
 
 impl fmt::Debug for Aliyun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Aliyun")
-            .field("token", &self.token.is_some())
-            .field("callback_path", &self.callback_path.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("Aliyun").field("token", &self.token.is_some()).field("door", &self.door).finish_non_exhaustive()
     }
 }
 
@@ -147,8 +146,11 @@ const PROFILE: Profile = Profile {
     caps: &[(50, 1)],
     // 419273: one Code and one BizId per request, no result per number; fates come by report.
     all_or_nothing: true,
+    idempotent: false,
     // 5000 calls a second are documented; a lookup is never urgent. No page says when an absent record is final.
     lookup: Lookup::ByNumber { per_second: 50, absence_is_proof_after: None },
+    reports: Back::Push,
+    replies: Back::Push,
     report_due: Duration::from_secs(72 * 3600),
     calls_per_second: 5000,
     documented: Documented::High,
@@ -216,11 +218,7 @@ impl Wire for Aliyun {
     }
 
     fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
-        sized(call)?;
-        let path = self.callback_path.as_ref().ok_or(InboundError::NotOffered)?;
-        if !sign::same(path.expose().as_bytes(), call.path.as_bytes()) {
-            return Err(InboundError::Forged);
-        }
+        self.door.admits(call)?;
         callback(&call.body)
     }
 }
@@ -556,17 +554,11 @@ mod tests {
     }
 
     fn account() -> Aliyun {
-        Aliyun::new("id", Secret::new("s3cret")).callback_path(Secret::new("/cb/0123456789abcdef"))
+        Aliyun::new("id", Secret::new("s3cret")).callbacks(Door::at(Secret::new("/cb/0123456789abcdef")))
     }
 
     fn push(path: &str, body: &str) -> Result<Callback, InboundError> {
-        account().inbound(&HttpCall {
-            method: "POST".into(),
-            path: path.into(),
-            query: String::new(),
-            headers: vec![],
-            body: body.into(),
-        })
+        account().inbound(&HttpCall::new("POST", path, "", body))
     }
 
     #[test]
@@ -620,13 +612,7 @@ mod tests {
     fn a_callback_needs_the_secret_path() {
         assert_eq!(push("/cb/0123456789abcdee", "[]").unwrap_err(), InboundError::Forged);
         let bare = Aliyun::new("id", Secret::new("s"));
-        let call = HttpCall {
-            method: "POST".into(),
-            path: "/".into(),
-            query: String::new(),
-            headers: vec![],
-            body: b"[]".to_vec(),
-        };
+        let call = HttpCall::new("POST", "/", "", "[]");
         assert_eq!(bare.inbound(&call).unwrap_err(), InboundError::NotOffered);
     }
 

@@ -4,23 +4,40 @@
 //! [`Request`] that says so.
 
 pub mod aliyun;
+#[cfg(all(test, feature = "testing", feature = "http"))]
+mod cloud_tests;
+pub mod cmcc_mas;
+pub mod ctyun;
+mod door;
+mod filed;
+pub mod huawei;
+pub mod luosimao;
+pub mod montnets;
+pub mod netease;
+pub mod qiniu;
+pub mod ronglian;
+mod rows;
 pub mod sign;
+pub mod tencent;
+pub mod ucloud;
 pub mod wire;
 pub mod yunpian;
 
 use crate::clock::Timestamp;
 use crate::id::Reference;
-pub use crate::inbound::{Callback, HttpCall, InboundError};
+pub use crate::inbound::{Callback, HttpCall, InboundError, Pull, Pulled};
 use crate::phone::Phone;
-pub use crate::profile::{Documented, Form, Lookup, Profile, Writer};
+pub use crate::profile::{Back, Documented, Form, Lookup, Profile, Writer};
 pub use crate::ticket::{Request, Ticket};
+pub use door::{Door, Network, NotANetwork};
 use std::time::Duration;
 
 /// A platform or carrier account that can take marketing messages.
 ///
 /// # Contract
 /// - `submit` makes at most one call to the platform per request, starts no byte after [`Request::time_left`] is zero,
-///   never retries, never follows a redirect, and never panics on what comes back.
+///   never retries, never follows a redirect, and never panics on what comes back. Only where the platform's documents
+///   make the same bytes one message ([`Profile::idempotent`]) may it make a second call, with the same bytes.
 /// - Every ticket gets a verdict. [`Outcome::Unsent`] and [`Outcome::Rejected`] are claims with positive evidence;
 ///   anything else is [`Outcome::Unknown`].
 /// - `lookup` has no side effect at the platform and respects the profile's budget.
@@ -44,6 +61,40 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// [`InboundError`]; nothing has changed then.
     fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError>;
+
+    /// Asks for one page of what waits at a platform that is pulled. The platform may forget what it told: record the
+    /// page before asking again, and let one reader ask at a time. [`Optin106::pull`](crate::Optin106::pull) does both.
+    ///
+    /// # Errors
+    /// [`PullError`]; [`PullError::NotOffered`] unless the profile says that it is pulled.
+    async fn pull(&self, what: Pull) -> Result<Pulled, PullError> {
+        let _ = what;
+        Err(PullError::NotOffered)
+    }
+}
+
+/// Why a pull brought nothing.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PullError {
+    /// No answer came, or a server error; what the platform forgot with it is lost.
+    #[error("the platform gave no answer ({0}): pull again later")]
+    NoAnswer(&'static str),
+    /// The platform is not pulled for this.
+    #[error("this provider is not pulled for this: its profile says how it tells")]
+    NotOffered,
+    /// The platform said no.
+    #[error("the platform refused the pull with code {code}: look it up in the provider's table of codes")]
+    Refused {
+        /// Its code.
+        code: String,
+    },
+    /// The answer is not as documented.
+    #[error("the platform's answer to a pull cannot be read at byte {at}: keep pushing instead, and report this")]
+    Unreadable {
+        /// Byte offset, as near as known.
+        at: usize,
+    },
 }
 
 /// What became of a request.

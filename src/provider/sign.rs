@@ -18,11 +18,16 @@ pub fn sha256_hex(data: &[u8]) -> String {
     crate::id::hex(&Sha256::digest(data))
 }
 
-/// HMAC-SHA-256 in lower-case hexadecimal.
-pub fn hmac_sha256_hex(key: &[u8], data: &[u8]) -> String {
+/// HMAC-SHA-256.
+pub fn hmac_sha256(key: &[u8], data: &[u8]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("an HMAC key may have any length");
     mac.update(data);
-    crate::id::hex(&mac.finalize().into_bytes())
+    mac.finalize().into_bytes().into()
+}
+
+/// HMAC-SHA-256 in lower-case hexadecimal.
+pub fn hmac_sha256_hex(key: &[u8], data: &[u8]) -> String {
+    crate::id::hex(&hmac_sha256(key, data))
 }
 
 /// MD5 in lower-case hexadecimal; only where a platform asks for it.
@@ -160,6 +165,78 @@ impl Acs3<'_> {
             self.signature(secret)
         )
     }
+}
+
+/// What the scoped signatures sign: Tencent Cloud (`TC3`), Volcengine, JD Cloud (`JDCLOUD2`, `JDCLOUD3`). Their key is
+/// derived from the secret by one HMAC for each part of a scope that begins with the UTC day.
+#[derive(Clone, Copy, Debug)]
+pub struct Scoped<'a> {
+    /// The name of the algorithm, such as `TC3-HMAC-SHA256`.
+    pub algorithm: &'a str,
+    /// What stands before the secret in the first key, such as `TC3`; may be empty.
+    pub prefix: &'a str,
+    /// The moment, as the platform writes it in the string to sign.
+    pub time: &'a str,
+    /// UTC day, region where there is one, service, terminator.
+    pub scope: &'a [&'a str],
+    /// `GET` or `POST`.
+    pub method: &'a str,
+    /// The path, encoded.
+    pub path: &'a str,
+    /// The canonical query.
+    pub query: &'a str,
+    /// Lower-case names and trimmed values of the headers to sign, sorted by name.
+    pub headers: &'a [(&'a str, &'a str)],
+    /// SHA-256 of the body, hexadecimal.
+    pub body_sha256: &'a str,
+}
+
+impl Scoped<'_> {
+    /// The names of the signed headers, joined with `;`.
+    pub fn signed_headers(&self) -> String {
+        self.headers.iter().map(|(n, _)| *n).collect::<Vec<_>>().join(";")
+    }
+
+    /// The signature under a secret key.
+    ///
+    /// # Source
+    /// Tencent Cloud 382/52077, Volcengine 6469/1121980, signer of jdcloud-sdk-java; vectors of the official SDKs.
+    pub fn signature(&self, secret: &str) -> String {
+        let mut hash = Sha256::new();
+        for part in [self.method, "\n", self.path, "\n", self.query, "\n"] {
+            hash.update(part);
+        }
+        for (name, value) in self.headers {
+            for part in [name, ":", value, "\n"] {
+                hash.update(part);
+            }
+        }
+        for part in ["\n", &self.signed_headers(), "\n", self.body_sha256] {
+            hash.update(part);
+        }
+        let (scope, canonical) = (self.scope.join("/"), crate::id::hex(&hash.finalize()));
+        let to_sign = format!("{}\n{}\n{scope}\n{canonical}", self.algorithm, self.time);
+        let first = format!("{}{secret}", self.prefix).into_bytes();
+        let key = self.scope.iter().fold(first, |key, part| hmac_sha256(&key, part.as_bytes()).to_vec());
+        hmac_sha256_hex(&key, to_sign.as_bytes())
+    }
+
+    /// The `Authorization` header.
+    pub fn authorization(&self, key_id: &str, secret: &str) -> String {
+        format!(
+            "{} Credential={key_id}/{}, SignedHeaders={}, Signature={}",
+            self.algorithm,
+            self.scope.join("/"),
+            self.signed_headers(),
+            self.signature(secret)
+        )
+    }
+}
+
+/// A moment in UTC, in the form of a signature, such as `%Y%m%dT%H%M%SZ`.
+pub(crate) fn utc(at: crate::clock::Timestamp, form: &str) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.millis()).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    at.strftime(form).to_string()
 }
 
 /// The older RPC signature of Alibaba Cloud (`HMAC-SHA1`, version 1.0) over all parameters but `Signature`.

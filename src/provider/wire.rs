@@ -1,8 +1,8 @@
 //! The bytes of an HTTP platform as pure functions ([`Wire`]), and the one place that sends them ([`Http`]).
 
-use super::{Asked, Found, Outcome, Profile, Request, Verdict, Verdicts};
+use super::{Asked, Found, Outcome, Profile, PullError, Request, Verdict, Verdicts};
 use crate::clock::Stamp;
-use crate::inbound::{Callback, HttpAnswer, HttpCall, InboundError};
+use crate::inbound::{Callback, HttpAnswer, HttpCall, InboundError, Pull, Pulled};
 use crate::phone::Phone;
 use std::borrow::Cow;
 use std::fmt;
@@ -50,6 +50,21 @@ pub trait Wire: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`InboundError`]; nothing has changed then.
     fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError>;
+
+    /// The bytes that ask for what waits at the platform; `None` when this is not pulled.
+    fn pull(&self, what: Pull, host: &str, stamp: &Stamp) -> Option<Outgoing> {
+        let _ = (what, host, stamp);
+        None
+    }
+
+    /// What the answer to a pull holds. An answer that cannot be read is an error, never an empty page.
+    ///
+    /// # Errors
+    /// [`PullError::Refused`] with the platform's code, [`PullError::Unreadable`].
+    fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
+        let _ = (what, answer);
+        Err(PullError::NotOffered)
+    }
 }
 
 /// What a platform's word means, in the terms shared by all fact sheets.
@@ -74,6 +89,8 @@ pub enum Class {
     NumberBlacklisted,
     /// No number, or none that is served.
     NumberInvalid,
+    /// Unsubscribed from the sender, at the platform.
+    NumberUnsubscribed,
     /// Rows differ.
     Partial,
     /// A delivery report.
@@ -101,6 +118,7 @@ impl Class {
             Self::Mo => "mo",
             Self::NumberBlacklisted => "number_blacklisted",
             Self::NumberInvalid => "number_invalid",
+            Self::NumberUnsubscribed => "number_unsubscribed",
             Self::Partial => "partial",
             Self::Report => "report",
             Self::TemplateOrSignatureNotApproved => "template_or_signature_not_approved",
@@ -256,14 +274,6 @@ pub(crate) fn malformed(body: &[u8], e: &serde_json::Error, what: &'static str) 
     InboundError::Malformed { at: (line + e.column().saturating_sub(1)).min(body.len()), what }
 }
 
-/// Refuses a callback that is longer than may be read.
-pub(crate) fn sized(call: &HttpCall) -> Result<(), InboundError> {
-    if call.body.len() > HttpCall::MAX_BODY {
-        return Err(InboundError::TooLarge { bytes: call.body.len() });
-    }
-    Ok(())
-}
-
 /// An event id for platforms that give none: a digest of everything that tells two events apart.
 pub(crate) fn event_id(kind: &str, parts: &[&str]) -> String {
     use sha2::{Digest, Sha256};
@@ -278,7 +288,7 @@ pub(crate) fn event_id(kind: &str, parts: &[&str]) -> String {
 
 /// The answer that a platform takes for "received".
 pub(crate) const fn received(content_type: &'static str, body: &'static str) -> HttpAnswer {
-    HttpAnswer { status: 200, content_type, body }
+    HttpAnswer { status: 200, content_type, body: Cow::Borrowed(body) }
 }
 
 #[cfg(feature = "http")]
@@ -289,8 +299,10 @@ pub use http::{Http, HttpSettings, SettingsError};
 mod http {
     use super::{Incoming, Method, Outgoing, Step, Wire, settle};
     use crate::clock::{Clock, Stamp, Timestamp};
-    use crate::inbound::{Callback, HttpCall, InboundError};
-    use crate::provider::{Answer, Asked, Consequence, Found, Lookup, Profile, Provider, Request, Verdict, Verdicts};
+    use crate::inbound::{Callback, HttpCall, InboundError, Pull, Pulled};
+    use crate::provider::{
+        Answer, Asked, Consequence, Found, Lookup, Outcome, Profile, Provider, PullError, Request, Verdict, Verdicts,
+    };
     use bytes::Bytes;
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
     use std::borrow::Cow;
@@ -396,9 +408,10 @@ mod http {
         Timeouts,
     }
 
-    /// A platform over HTTP: [`Wire`]'s bytes, sent once.
+    /// A platform over HTTP: [`Wire`]'s bytes, sent once; a second time, unchanged, only when the first attempt left
+    /// everyone in doubt, the profile says [`idempotent`](Profile::idempotent) and the deadline has not passed.
     ///
-    /// Redirects and retries are off, HTTP/1.1 only, no system proxy, one attempt per request. Certificates are checked
+    /// Redirects and retries are off, HTTP/1.1 only, no system proxy. Certificates are checked
     /// against the platform's roots with a TLS stack of its own; nothing process-wide is installed.
     ///
     /// [`Answer::first_byte`] is told for requests with a body; the transport cannot tell it for those without.
@@ -550,6 +563,34 @@ mod http {
             Found::Unclear
         }
 
+        async fn attempt(&self, out: Outgoing, gate: &Arc<Gate>, request: &Request<'_>) -> (Verdicts, u16) {
+            match self.exchange(out, gate).await {
+                Exchange::Answer { status, body } => {
+                    (settle(&self.wire, request, Incoming { status, body: &body }), status)
+                }
+                Exchange::Unsent(code) => (Verdicts::Same(Verdict::unsent(code, Consequence::None)), 0),
+                Exchange::Unknown(code) => (Verdicts::Same(Verdict::unknown(code)), 0),
+            }
+        }
+
+        /// The same bytes again, to a platform whose documents make them one message. Only an acceptance says something
+        /// about the first attempt, and only about the person it names: a refusal may be about the second alone.
+        async fn once_more(&self, out: Outgoing, doubt: Verdicts, request: &Request<'_>) -> Verdicts {
+            let left = request.time_left(&*self.clock);
+            if left.is_zero() || left < self.connect_timeout {
+                return doubt;
+            }
+            let gate = Arc::new(Gate::until(self.clock.clone(), left));
+            let (second, _) = self.attempt(out, &gate, request).await;
+            if let Verdicts::Same(second) = second {
+                return if second.outcome == Outcome::Accepted { Verdicts::Same(second) } else { doubt };
+            }
+            let proven = |i| Some(second.get(i)).filter(|v| v.outcome == Outcome::Accepted);
+            let each: Vec<_> =
+                (0..request.tickets().len()).map(|i| proven(i).unwrap_or_else(|| doubt.get(i))).collect();
+            if each.iter().any(|v| v.outcome == Outcome::Accepted) { Verdicts::Each(each) } else { doubt }
+        }
+
         async fn wait_for_budget(&self, per_second: u16) {
             let gap = Duration::from_secs(1) / u32::from(per_second.max(1));
             let wait = {
@@ -583,13 +624,12 @@ mod http {
                 return same(Verdict::unsent("late", Consequence::None));
             }
             let gate = Arc::new(Gate::until(self.clock.clone(), left));
-            let (verdicts, status) = match self.exchange(out, &gate).await {
-                Exchange::Answer { status, body } => {
-                    (settle(&self.wire, &request, Incoming { status, body: &body }), status)
-                }
-                Exchange::Unsent(code) => (Verdicts::Same(Verdict::unsent(code, Consequence::None)), 0),
-                Exchange::Unknown(code) => (Verdicts::Same(Verdict::unknown(code)), 0),
-            };
+            let again = self.wire.profile().idempotent.then(|| out.clone());
+            let (mut verdicts, status) = self.attempt(out, &gate, &request).await;
+            let in_doubt = |v: &Verdicts| matches!(v, Verdicts::Same(v) if v.outcome == Outcome::Unknown);
+            if let Some(out) = again.filter(|_| in_doubt(&verdicts)) {
+                verdicts = self.once_more(out, verdicts, &request).await;
+            }
             tracing::debug!(
                 provider = self.wire.profile().name,
                 reference = %request.reference(),
@@ -614,6 +654,18 @@ mod http {
 
         fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
             self.wire.inbound(call)
+        }
+
+        async fn pull(&self, what: Pull) -> Result<Pulled, PullError> {
+            let out = self.wire.pull(what, &self.host, &self.stamp()).ok_or(PullError::NotOffered)?;
+            let gate = Arc::new(Gate::open_ended(self.clock.clone()));
+            match self.exchange(out, &gate).await {
+                Exchange::Answer { status: status @ (200..=299 | 400..=499), body } => {
+                    self.wire.pulled(what, Incoming { status, body: &body })
+                }
+                Exchange::Answer { .. } => Err(PullError::NoAnswer("http_status")),
+                Exchange::Unsent(code) | Exchange::Unknown(code) => Err(PullError::NoAnswer(code)),
+            }
         }
     }
 
@@ -833,4 +885,4 @@ mod http {
 
 #[cfg(all(test, feature = "testing", feature = "http"))]
 #[path = "wire_tests.rs"]
-mod tests;
+pub(crate) mod tests;

@@ -18,10 +18,10 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-const TEXT: &str = "【测试签名】会员，新品8折。拒收请回复R";
+pub(crate) const TEXT: &str = "【测试签名】会员，新品8折。拒收请回复R";
 
 /// The only place here that makes a clearance.
-fn clearance() -> Clearance {
+pub(crate) fn clearance() -> Clearance {
     // Through the real gate: nothing else can make one.
     let at = Timestamp::from_millis(1_796_954_400_000);
     let promise = crate::consent::Promise { max: 4, days: 30 };
@@ -36,7 +36,7 @@ fn clearance() -> Clearance {
     }
 }
 
-fn batch(clock: &dyn Clock, count: u64, personal: bool) -> Batch {
+pub(crate) fn batch(clock: &dyn Clock, count: u64, personal: bool) -> Batch {
     let template = if personal { "SMS_000000001" } else { "SMS_000000002" };
     let rendition = Rendition {
         signature: "测试签名".into(),
@@ -72,11 +72,11 @@ fn yunpian() -> Yunpian {
     Yunpian::new(Secret::new("FAKE0000yunpian0000apikey000dev")).uid(true)
 }
 
-fn system() -> Arc<dyn Clock> {
+pub(crate) fn system() -> Arc<dyn Clock> {
     Arc::new(SystemClock::new())
 }
 
-fn settings(address: &str) -> HttpSettings {
+pub(crate) fn settings(address: &str) -> HttpSettings {
     HttpSettings::new()
         .endpoint(address)
         .loopback_only(true)
@@ -84,7 +84,7 @@ fn settings(address: &str) -> HttpSettings {
         .timeout(Duration::from_millis(600))
 }
 
-async fn served(account: Account, script: Script) -> (Gateway, String) {
+pub(crate) async fn served(account: Account, script: Script) -> (Gateway, String) {
     let gateway = Gateway::new(account);
     gateway.script(script);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -93,14 +93,14 @@ async fn served(account: Account, script: Script) -> (Gateway, String) {
     (gateway, address)
 }
 
-async fn send<W: Wire>(wire: W, address: &str, count: u64, personal: bool) -> (Answer, Batch) {
+pub(crate) async fn send<W: Wire>(wire: W, address: &str, count: u64, personal: bool) -> (Answer, Batch) {
     let clock = system();
     let http = Http::new(wire, settings(address), clock.clone()).unwrap();
     let batch = batch(&*clock, count, personal);
     (http.submit(batch.request()).await, batch)
 }
 
-fn outcome(answer: &Answer) -> (Outcome, String) {
+pub(crate) fn outcome(answer: &Answer) -> (Outcome, String) {
     let v = answer.verdicts.get(0);
     (v.outcome, v.code)
 }

@@ -12,10 +12,11 @@
 
 use super::sign;
 use super::wire::{
-    Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received, sized,
+    Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received,
 };
 use super::{
-    Asked, Blame, Consequence, Documented, Form, Found, Lookup, Outcome, Profile, Request, Verdict, Verdicts, Writer,
+    Asked, Back, Blame, Consequence, Documented, Door, Form, Found, Lookup, Outcome, Profile, Request, Verdict,
+    Verdicts, Writer,
 };
 use crate::clock::{Stamp, Timestamp};
 use crate::id::Reference;
@@ -38,22 +39,23 @@ const AFTER: Duration = Duration::from_secs(15 * 60);
 ///
 /// ```
 /// use optin106::provider::yunpian::Yunpian;
+/// use optin106::provider::Door;
 /// use optin106::secret::Secret;
-/// let yunpian = Yunpian::new(Secret::new("apikey")).uid(true).callback_path(Secret::new("/sms/7c1e…"));
+/// let yunpian = Yunpian::new(Secret::new("apikey")).uid(true).callbacks(Door::at(Secret::new("/sms/7c1e…")));
 /// assert!(!format!("{yunpian:?}").contains("apikey"));
 /// ```
 #[derive(Clone)]
 pub struct Yunpian {
     apikey: Secret,
     uid: bool,
-    callback_path: Option<Secret>,
+    door: Door,
     profile: Profile,
 }
 
 impl Yunpian {
     /// An account by its apikey.
     pub fn new(apikey: Secret) -> Self {
-        Self { apikey, uid: false, callback_path: None, profile: PROFILE }
+        Self { apikey, uid: false, door: Door::default(), profile: PROFILE }
     }
 
     /// Reads `YUNPIAN_APIKEY` and, where set, `YUNPIAN_CALLBACK_PATH`; `YUNPIAN_UID=1` says that `uid` is opened.
@@ -62,7 +64,7 @@ impl Yunpian {
     /// [`MissingVariable`] when the apikey is unset.
     pub fn from_env() -> Result<Self, MissingVariable> {
         let mut this = Self::new(Secret::from_env("YUNPIAN_APIKEY")?);
-        this.callback_path = Secret::from_env("YUNPIAN_CALLBACK_PATH").ok();
+        this.door = Door::from_env("YUNPIAN_CALLBACK_PATH", "YUNPIAN_CALLBACK_SOURCES");
         this.uid = Secret::from_env("YUNPIAN_UID").is_ok_and(|v| v.expose() == "1");
         Ok(this)
     }
@@ -77,8 +79,8 @@ impl Yunpian {
     /// The path of the report push address, such as `/sms/` and 32 random digits. Reports are not signed, so knowing it
     /// is what proves one; without it reports are refused. Replies are proven by their signature.
     #[must_use]
-    pub fn callback_path(mut self, path: Secret) -> Self {
-        self.callback_path = Some(path);
+    pub fn callbacks(mut self, door: Door) -> Self {
+        self.door = door;
         self
     }
 
@@ -104,10 +106,7 @@ impl Yunpian {
 
 impl fmt::Debug for Yunpian {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Yunpian")
-            .field("uid", &self.uid)
-            .field("callback_path", &self.callback_path.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("Yunpian").field("uid", &self.uid).field("door", &self.door).finish_non_exhaustive()
     }
 }
 
@@ -123,8 +122,11 @@ const PROFILE: Profile = Profile {
     caps: &[],
     // Rows of one answer differ (domestic_batch_send).
     all_or_nothing: false,
+    idempotent: false,
     // No page says how soon a record becomes visible, nor how often one may ask.
     lookup: Lookup::ByNumber { per_second: 5, absence_is_proof_after: None },
+    reports: Back::Push,
+    replies: Back::Push,
     report_due: Duration::from_secs(72 * 3600),
     // Not documented; codes -4 and -5 say when it is too much.
     calls_per_second: 50,
@@ -221,15 +223,17 @@ impl Wire for Yunpian {
     }
 
     fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
-        sized(call)?;
+        if call.body.len() > HttpCall::MAX_BODY {
+            return Err(InboundError::TooLarge { bytes: call.body.len() });
+        }
         let (field, json) = pushed(&call.body)?;
         match field {
-            Field::Reply => replies(&json, self.apikey.expose()),
+            Field::Reply => {
+                self.door.admits_peer(call)?;
+                replies(&json, self.apikey.expose())
+            }
             Field::Status => {
-                let path = self.callback_path.as_ref().ok_or(InboundError::NotOffered)?;
-                if !sign::same(path.expose().as_bytes(), call.path.as_bytes()) {
-                    return Err(InboundError::Forged);
-                }
+                self.door.admits(call)?;
                 reports(&json)
             }
         }
@@ -732,13 +736,13 @@ mod tests {
     }
 
     fn call(path: &str, body: &str) -> HttpCall {
-        HttpCall { method: "POST".into(), path: path.into(), query: String::new(), headers: vec![], body: body.into() }
+        HttpCall::new("POST", path, "", body)
     }
 
     #[test]
     fn reports_need_the_path_and_decode_once_or_twice() {
         let json = r#"[{"error_detail":"空号","sid":9528,"uid":"00112233445566778899aabbccddeeff","user_receive_time":"2025-11-25 00:00:05","error_msg":"MK:0001","mobile":"13800000002","report_status":"FAIL"}]"#;
-        let y = Yunpian::new(Secret::new("k")).callback_path(Secret::new("/cb/secret"));
+        let y = Yunpian::new(Secret::new("k")).callbacks(Door::at(Secret::new("/cb/secret")));
         let once = format!("sms_status={}", sign::form_value(json));
         let twice = format!("sms_status={}", sign::form_value(&sign::form_value(json)));
         for body in [&once, &twice] {
@@ -777,7 +781,7 @@ mod tests {
 
     #[test]
     fn callbacks_never_panic() {
-        let y = Yunpian::new(Secret::new("k")).callback_path(Secret::new("/"));
+        let y = Yunpian::new(Secret::new("k")).callbacks(Door::at(Secret::new("/")));
         for body in [
             "",
             "=",

@@ -2,16 +2,19 @@
 //!
 //! A reply is folded (width, case, look-alike and traditional forms, invisible signs) and shown to ordered layers:
 //! bare commands, copied hints, phrases that only look like a refusal, complaints, refusals, affirmatives. Each layer
-//! is a word list under `data/replies`. The law asks for a clear refusal in any words (`R-OPT-3`), so a doubt about a
-//! stop is a stop; talk about orders and goods is not a doubt.
+//! is a word list under `data/replies`. The law asks for a clear refusal in any words (`R-OPT-3`), and no list holds them
+//! all: prose is weighed as well, piece by piece (`weights.csv`). Where both look at a text, the lists' refusal stands unless
+//! the weights speak clearly against it, and theirs counts where the lists found none: a doubt about a stop is a stop.
 
 mod folded;
 mod lexicon;
+mod weights;
 
 use std::sync::LazyLock;
 
 use folded::{Folded, from_pinyin};
 use lexicon::{BREAK, Lexicon, MASK, QUOTE, Words, lines};
+use weights::Weight;
 
 /// How far a refusal reaches. [`Intent::Yes`] and [`Intent::Other`] always carry [`Breadth::Sender`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -59,7 +62,7 @@ pub struct Reading {
 /// ```
 pub fn read(text: &str) -> Reading {
     let folded = Folded::new(text);
-    let (intent, rule) = decide(&folded);
+    let (intent, rule) = decide(&folded, &free);
     let breadth = match intent {
         Intent::Complaint | Intent::Stop => breadth(&folded),
         Intent::Other | Intent::Yes => Breadth::Sender,
@@ -143,11 +146,14 @@ static MESSAGES: LazyLock<Lexicon> =
 /// Words that are only ever about messages.
 static ADS: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::new("广告\n推销\n推送\n发短信\n垃圾短信\n营销\n"));
 
+/// Reads free text; with or without weighing.
+type Free = dyn Fn(&Folded) -> (Intent, &'static str);
+
 fn phrases(file: &'static str) -> Phrases {
     lines(file).map(|line| format!(" {line} ")).collect()
 }
 
-fn decide(folded: &Folded) -> (Intent, &'static str) {
+fn decide(folded: &Folded, free: &Free) -> (Intent, &'static str) {
     if folded.compact.is_empty() {
         return (Intent::Other, "blank");
     }
@@ -159,7 +165,7 @@ fn decide(folded: &Folded) -> (Intent, &'static str) {
         return (Intent::Yes, "yes");
     }
     if let Some(hint) = hint(&folded.text) {
-        return quoted(&folded.text, hint);
+        return quoted(&folded.text, hint, free);
     }
     let reading = free(folded);
     if reading.0 == Intent::Other
@@ -179,14 +185,47 @@ fn masked(text: &[char]) -> Vec<char> {
     MASKS.mask(&WANTS.strike(text))
 }
 
-/// Free text: no bare command, no copied hint.
+/// A refusal by the lists falls only when the weights speak against it by more than this, in hundredths.
+const KEEP: i32 = -100;
+/// The weights alone make a refusal from here on.
+const TURN: i32 = 50;
+/// From here on a stop is taken for a complaint; a complaint by the lists stays one.
+const CLEARLY: i32 = 100;
+
+/// Free text: the lists first, then what the pieces weigh.
 fn free(folded: &Folded) -> (Intent, &'static str) {
+    let (intent, rule) = by_lists(folded);
+    if matches!(rule, "command-first" | "command-last" | "complaint-number") {
+        return (intent, rule);
+    }
+    let weight = Weight::of(&folded.text);
+    match intent {
+        Intent::Complaint | Intent::Stop if weight.refusal() <= KEEP => match weight.yes() > 0 {
+            true => (Intent::Yes, "weighed-yes"),
+            false => (Intent::Other, "weighed"),
+        },
+        Intent::Stop if weight.complaint() > CLEARLY => (Intent::Complaint, "weighed-complaint"),
+        Intent::Complaint | Intent::Stop => (intent, rule),
+        Intent::Other | Intent::Yes if weight.refusal() > TURN => match weight.complaint() > 0 {
+            true => (Intent::Complaint, "weighed-complaint"),
+            false => (Intent::Stop, "weighed-refusal"),
+        },
+        Intent::Other if weight.yes() > 0 => (Intent::Yes, "weighed-yes"),
+        Intent::Other | Intent::Yes => (intent, rule),
+    }
+}
+
+/// Free text by the word lists: no bare command, no copied hint.
+fn by_lists(folded: &Folded) -> (Intent, &'static str) {
     let masked = masked(&folded.text);
     let words = strike(&folded.words, &MASKS_EN);
     let masked_clauses: Vec<Vec<char>> = folded.clauses.iter().map(|clause| self::masked(clause)).collect();
     let order = ORDER.found_in(&folded.text) || contains(&folded.words, &ORDER_EN);
 
-    if COMPLAINTS.found_in(&masked) || is_complaint_number(&folded.text) || contains(&words, &COMPLAINTS_EN) {
+    if is_complaint_number(&folded.text) {
+        return (Intent::Complaint, "complaint-number");
+    }
+    if COMPLAINTS.found_in(&masked) || contains(&words, &COMPLAINTS_EN) {
         return (Intent::Complaint, "complaint");
     }
     if REFUSALS.found_in(&masked) || ALWAYS.found_in(&folded.text) {
@@ -328,7 +367,7 @@ fn hint(text: &[char]) -> Option<std::ops::Range<usize>> {
 }
 
 /// A copied advertisement or hint: what was added decides, and without an addition the copy is the refusal.
-fn quoted(text: &[char], hint: std::ops::Range<usize>) -> (Intent, &'static str) {
+fn quoted(text: &[char], hint: std::ops::Range<usize>, free: &Free) -> (Intent, &'static str) {
     let quote = text[..hint.start].iter().position(|&c| c == QUOTE);
     let before = &text[..quote.unwrap_or(hint.start)];
     let added: String = text[hint.end..].iter().collect();
@@ -541,6 +580,26 @@ mod tests {
 
     fn intent(text: &str) -> Intent {
         read(text).intent
+    }
+
+    /// Writes what `data/replies/weigh.py` learns from: for every row of the CSV files in `OPTIN106_CORPUS` (joined with
+    /// `:`) a line of file, label, intent and rule before weighing, and the folded text.
+    #[test]
+    #[ignore = "a measurement"]
+    fn folded_corpus() {
+        use std::io::Write;
+        let Some(paths) = std::env::var_os("OPTIN106_CORPUS") else { return };
+        let mut out = std::fs::File::create(std::env::var_os("OPTIN106_FOLDED").unwrap()).unwrap();
+        for path in std::env::split_paths(&paths) {
+            for row in csv::Reader::from_path(&path).unwrap().records() {
+                let row = row.unwrap();
+                let folded = Folded::new(&row[0]);
+                let (intent, rule) = decide(&folded, &by_lists);
+                let text: String = folded.text.iter().map(|&c| if c == BREAK { '|' } else { c }).collect();
+                let name = path.file_stem().unwrap().to_string_lossy();
+                writeln!(out, "{name}\t{}\t{intent:?}\t{rule}\t{text}", &row[1]).unwrap();
+            }
+        }
     }
 
     #[test]

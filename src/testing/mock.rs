@@ -31,8 +31,8 @@ use crate::message::UNSUBSCRIBE;
 use crate::optin::Optin106;
 use crate::phone::Phone;
 use crate::provider::{
-    Answer, Asked, Blame, Consequence, Documented, Form, Found, Lookup, Profile, Provider, Request, Verdict, Verdicts,
-    Writer,
+    Answer, Asked, Back, Blame, Consequence, Documented, Form, Found, Lookup, Profile, Provider, Request, Verdict,
+    Verdicts, Writer,
 };
 use crate::store::{EventRow, Store};
 use std::collections::{HashMap, VecDeque};
@@ -172,6 +172,9 @@ impl MockProvider {
             caps: &[],
             all_or_nothing: false,
             lookup: Lookup::ByNumber { per_second: 100, absence_is_proof_after: Some(Duration::from_secs(3_600)) },
+            idempotent: false,
+            reports: Back::Push,
+            replies: Back::Push,
             report_due: Duration::from_secs(72 * 3_600),
             calls_per_second: 100,
             documented: Documented::High,

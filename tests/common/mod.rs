@@ -12,7 +12,7 @@ use optin106::provider::yunpian::Yunpian;
 use optin106::secret::Secret;
 use optin106::store::SqliteStore;
 use optin106::testing::ManualClock;
-use optin106::testing::gateway::{Account, Gateway, serve};
+use optin106::testing::gateway::{FakeAliyun, FakeYunpian, Gateway, serve};
 use optin106::{
     Days, Envelope, Evidence, Method, Notice, OptIn, Optin106, Owner, Phone, Purpose, Shop, ShopHandle, Timestamp,
 };
@@ -98,13 +98,13 @@ pub(crate) fn db(folder: &tempfile::TempDir) -> PathBuf {
 }
 
 pub(crate) fn gateways() -> (Gateway, Gateway) {
-    let aliyun = Account::Aliyun {
+    let aliyun = FakeAliyun {
         key_id: "key".into(),
         key_secret: "secret".into(),
         signatures: vec![SIGNATURE.into()],
         templates: BTreeMap::from([("SMS_1".into(), format!("{TEXT}拒收请回复R"))]),
     };
-    let yunpian = Account::Yunpian { apikey: "apikey".into(), signatures: vec![SIGNATURE.into()], uid: true };
+    let yunpian = FakeYunpian { apikey: "apikey".into(), signatures: vec![SIGNATURE.into()], uid: true };
     (Gateway::new(aliyun), Gateway::new(yunpian))
 }
 

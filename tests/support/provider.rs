@@ -4,7 +4,7 @@ use optin106::Phone;
 use optin106::clock::Timestamp;
 use optin106::id::AccountId;
 use optin106::provider::{
-    Answer, Asked, Callback, Documented, Form, Found, HttpCall, InboundError, Lookup, Profile, Provider, Request,
+    Answer, Asked, Back, Callback, Documented, Form, Found, HttpCall, InboundError, Lookup, Profile, Provider, Request,
     Verdict, Verdicts, Writer,
 };
 use std::collections::VecDeque;
@@ -43,6 +43,9 @@ impl Double {
             caps: &[],
             all_or_nothing: false,
             lookup: Lookup::None,
+            idempotent: false,
+            reports: Back::Push,
+            replies: Back::Push,
             report_due: Duration::from_secs(72 * 3600),
             calls_per_second: 100,
             documented: Documented::High,

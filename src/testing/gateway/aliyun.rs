@@ -1,21 +1,112 @@
 //! Aliyun as a function: signature V3, SendSms, SendBatchSms, QuerySendDetails.
 
-use super::{Call, Gateway, Order, Reply, Step, Wanted, broken, fault_of, number, params};
+use super::{Call, Desk, Line, Order, PushedReply, PushedReport, Refusals, Reply, Ruling, number, params};
 use crate::clock::Timestamp;
+use crate::inbound::HttpCall;
+use crate::message::rendition::TemplateBinding;
 use crate::provider::sign::{self, Acs3};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 const SKEW_MS: i64 = 15 * 60 * 1000;
 
-pub(super) struct Platform<'a> {
-    pub(super) gateway: &'a Gateway,
-    /// Which request, counted from 1: ids are made of it.
-    pub(super) serial: u64,
-    pub(super) key_id: &'a str,
-    pub(super) key_secret: &'a str,
-    pub(super) signatures: &'a [String],
-    pub(super) templates: &'a BTreeMap<String, String>,
+/// An Aliyun account and what is approved for it.
+#[derive(Clone)]
+pub struct FakeAliyun {
+    /// AccessKey id.
+    pub key_id: String,
+    /// AccessKey secret.
+    pub key_secret: String,
+    /// Approved signatures, without brackets.
+    pub signatures: Vec<String>,
+    /// Approved templates: code, and text with `${name}` for variables.
+    pub templates: BTreeMap<String, String>,
+}
+
+impl Default for FakeAliyun {
+    /// Key `testAccessKeyId000001`, secret `testAccessKeySecret000001`, signature 测试签名, templates `SMS_000000001`
+    /// (with `${name}`) and `SMS_000000002`.
+    fn default() -> Self {
+        let template = |code: &str, text: &str| (code.to_owned(), text.to_owned());
+        Self {
+            key_id: "testAccessKeyId000001".into(),
+            key_secret: "testAccessKeySecret000001".into(),
+            signatures: vec!["测试签名".into()],
+            templates: BTreeMap::from([
+                template("SMS_000000001", "会员${name}，新品8折。拒收请回复R"),
+                template("SMS_000000002", "会员，新品8折。拒收请回复R"),
+            ]),
+        }
+    }
+}
+
+impl std::fmt::Debug for FakeAliyun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakeAliyun")
+    }
+}
+
+impl From<FakeAliyun> for super::Account {
+    fn from(account: FakeAliyun) -> Self {
+        Self(Arc::new(account))
+    }
+}
+
+impl super::Platform for FakeAliyun {
+    fn name(&self) -> &'static str {
+        "aliyun"
+    }
+
+    fn handle(&self, desk: &Desk<'_>, call: &Call<'_>, now: Timestamp) -> Reply {
+        Turn { desk, account: self }.handle(call, now)
+    }
+
+    fn signatures(&self) -> Vec<String> {
+        self.signatures.clone()
+    }
+
+    fn templates(&self) -> Vec<TemplateBinding> {
+        let binding = |(code, filed): (&String, &String)| TemplateBinding { code: code.clone(), filed: filed.clone() };
+        self.templates.iter().map(binding).collect()
+    }
+
+    #[cfg(feature = "http")]
+    fn provider(
+        &self,
+        settings: super::HttpSettings,
+        clock: Arc<dyn crate::clock::Clock>,
+    ) -> Result<Arc<dyn crate::provider::Provider>, super::SettingsError> {
+        use crate::provider::{Door, aliyun::Aliyun, wire::Http};
+        use crate::secret::Secret;
+        let wire = Aliyun::new(&self.key_id, Secret::new(&self.key_secret))
+            .callbacks(Door::at(Secret::new(super::CALLBACK_PATH)));
+        Ok(Arc::new(Http::new(wire, settings, clock)?))
+    }
+
+    fn report(&self, event: &PushedReport<'_>) -> Option<HttpCall> {
+        let at = event.now.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let delivered = matches!(event.code, "DELIVRD" | "DELIVERED");
+        let body = serde_json::json!([{
+            "phone_number": event.message.number.to_string(), "send_time": at, "report_time": at, "success": delivered,
+            "err_code": event.code, "err_msg": event.code, "sms_size": "1", "biz_id": &*event.message.id,
+            "out_id": &*event.message.reference,
+        }]);
+        Some(super::pushed_json(&body))
+    }
+
+    fn reply(&self, event: &PushedReply<'_>) -> Option<HttpCall> {
+        let at = event.now.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let body = serde_json::json!([{
+            "phone_number": event.number.to_string(), "content": event.text, "send_time": at,
+            "dest_code": event.extension, "sign_name": event.signature, "sequence_id": event.serial,
+        }]);
+        Some(super::pushed_json(&body))
+    }
+}
+
+struct Turn<'a> {
+    desk: &'a Desk<'a>,
+    account: &'a FakeAliyun,
 }
 
 /// A code and the HTTP status it comes with.
@@ -25,8 +116,8 @@ fn business(code: &str) -> Refused {
     Refused(200, code.to_owned())
 }
 
-impl Platform<'_> {
-    pub(super) fn handle(&self, call: &Call<'_>, now: Timestamp) -> Reply {
+impl Turn<'_> {
+    fn handle(&self, call: &Call<'_>, now: Timestamp) -> Reply {
         self.answered(call, now).unwrap_or_else(|Refused(status, code)| {
             let body = serde_json::json!({"Code": code, "Message": code, "RequestId": self.request_id()});
             Reply::json(status, body.to_string())
@@ -34,7 +125,7 @@ impl Platform<'_> {
     }
 
     fn request_id(&self) -> String {
-        format!("819BE656-0000-4858-8B21-{:012}", self.serial)
+        format!("819BE656-0000-4858-8B21-{:012}", self.desk.serial)
     }
 
     fn answered(&self, call: &Call<'_>, now: Timestamp) -> Result<Reply, Refused> {
@@ -75,16 +166,16 @@ impl Platform<'_> {
         let given = header("authorization")?;
         let rest = given.strip_prefix("ACS3-HMAC-SHA256 ").ok_or_else(|| bad("IncompleteSignature"))?;
         let parts: HashMap<&str, &str> = rest.split(',').filter_map(|p| p.split_once('=')).collect();
-        if parts.get("Credential") != Some(&self.key_id) {
+        if parts.get("Credential") != Some(&&*self.account.key_id) {
             return Err(Refused(404, "InvalidAccessKeyId.NotFound".into()));
         }
-        if self.gateway.shared.check_signature {
+        if self.desk.checks_signature() {
             let signed = parts.get("SignedHeaders").ok_or_else(|| bad("IncompleteSignature"))?;
             if !self.is_signed(call, signed, given) {
                 return Err(bad("SignatureDoesNotMatch"));
             }
         }
-        if !self.gateway.fresh_nonce(header("x-acs-signature-nonce")?) {
+        if !self.desk.gateway.fresh_nonce(header("x-acs-signature-nonce")?) {
             return Err(bad("SignatureNonceUsed"));
         }
         Ok(())
@@ -115,10 +206,13 @@ impl Platform<'_> {
             body_sha256: &body_sha256,
         };
         call.header("x-acs-content-sha256") == Some(&body_sha256)
-            && sign::same(acs3.authorization(self.key_id, self.key_secret).as_bytes(), given.as_bytes())
+            && sign::same(
+                acs3.authorization(&self.account.key_id, &self.account.key_secret).as_bytes(),
+                given.as_bytes(),
+            )
     }
 
-    fn same_text(&self, params: &HashMap<String, String>) -> Result<Vec<(u64, Arc<str>)>, Refused> {
+    fn same_text(&self, params: &HashMap<String, String>) -> Result<Vec<(String, Arc<str>)>, Refused> {
         let numbers: Vec<&str> = needed(params, "PhoneNumbers")?.split(',').collect();
         if numbers.len() > 1000 {
             return Err(business("isv.MOBILE_COUNT_OVER_LIMIT"));
@@ -127,10 +221,10 @@ impl Platform<'_> {
         let values = params.get("TemplateParam").map_or("{}", String::as_str);
         let values = serde_json::from_str(values).map_err(|_| business("isv.INVALID_JSON_PARAM"))?;
         let text: Arc<str> = self.text(needed(params, "SignName")?, filed, &values)?.into();
-        numbers.into_iter().map(|n| Ok((valid(n)?, text.clone()))).collect()
+        Ok(numbers.into_iter().map(|n| (n.to_owned(), text.clone())).collect())
     }
 
-    fn personal(&self, params: &HashMap<String, String>) -> Result<Vec<(u64, Arc<str>)>, Refused> {
+    fn personal(&self, params: &HashMap<String, String>) -> Result<Vec<(String, Arc<str>)>, Refused> {
         let list = |name: &str| -> Result<Vec<serde_json::Value>, Refused> {
             serde_json::from_str(needed(params, name)?).map_err(|_| business("isv.INVALID_JSON_PARAM"))
         };
@@ -153,17 +247,17 @@ impl Platform<'_> {
         }
         let one = |((n, s), v): ((&serde_json::Value, &serde_json::Value), &serde_json::Value)| {
             let text = self.text(s.as_str().unwrap_or_default(), filed, v)?;
-            Ok((valid(n.as_str().unwrap_or_default())?, text.into()))
+            Ok((n.as_str().unwrap_or_default().to_owned(), text.into()))
         };
         numbers.iter().zip(&signatures).zip(&values).map(one).collect()
     }
 
     fn filed(&self, code: &str) -> Result<&str, Refused> {
-        self.templates.get(code).map(String::as_str).ok_or_else(|| business("isv.SMS_TEMPLATE_ILLEGAL"))
+        self.account.templates.get(code).map(String::as_str).ok_or_else(|| business("isv.SMS_TEMPLATE_ILLEGAL"))
     }
 
     fn text(&self, signature: &str, filed: &str, values: &serde_json::Value) -> Result<String, Refused> {
-        if !self.signatures.iter().any(|s| s == signature) {
+        if !self.account.signatures.iter().any(|s| s == signature) {
             return Err(business("isv.SMS_SIGNATURE_ILLEGAL"));
         }
         let values = values.as_object().ok_or_else(|| business("isv.INVALID_JSON_PARAM"))?;
@@ -187,40 +281,27 @@ impl Platform<'_> {
     fn act(
         &self,
         params: &HashMap<String, String>,
-        wanted: Vec<(u64, Arc<str>)>,
+        wanted: Vec<(String, Arc<str>)>,
         now: Timestamp,
     ) -> Result<Reply, Refused> {
         let reference = params.get("OutId").map(String::as_str).unwrap_or_default();
         if reference.chars().count() >= 256 {
             return Err(business("isv.PARAM_LENGTH_LIMIT"));
         }
-        if self.gateway.refuses_numbers()
-            && let Some(code) = wanted.iter().find_map(|(n, _)| self.gateway.refusal_of(*n))
-        {
-            return Err(business(&code));
-        }
-        let step = self.gateway.next_step();
-        match &step {
-            Step::Refuse(code) => return Err(business(code)),
-            Step::Throttle => return Err(Refused(400, "Throttling.User".into())),
-            Step::Redirect(_) => return Ok(broken(&step).unwrap_or_else(|| Reply::json(307, String::new()))),
-            _ => {}
-        }
-        let id: Arc<str> = format!("{:018}^0", 900_000_000_000_000_000 + self.serial).into();
-        let messages: Vec<Wanted> =
-            wanted.into_iter().map(|(number, text)| Wanted { number, text, id: id.clone() }).collect();
+        let id: Arc<str> = format!("{:018}^0", 900_000_000_000_000_000 + self.desk.serial).into();
+        let lines = wanted.into_iter().map(|(written, text)| Line { written, text, id: id.clone() }).collect();
         let template = params.get("TemplateCode").map(String::as_str);
-        self.gateway.take(&Order { serial: self.serial, reference, template, messages: &messages }, now);
-        if step == Step::UnknownCode {
-            return Err(business("isv.NEVER_LISTED"));
+        match self.desk.rule(Order { reference, template, lines }, Refusals::Whole("isv.MOBILE_NUMBER_ILLEGAL"), now) {
+            Ruling::Broken(reply) => Ok(reply),
+            Ruling::Refused(code) => Err(business(&code)),
+            Ruling::Throttled => Err(Refused(400, "Throttling.User".into())),
+            Ruling::UnknownCode => Err(business("isv.NEVER_LISTED")),
+            Ruling::Taken(_, fault) => {
+                let body =
+                    serde_json::json!({"Code": "OK", "Message": "OK", "BizId": &*id, "RequestId": self.request_id()});
+                Ok(Reply { fault, ..Reply::json(200, body.to_string()) })
+            }
         }
-        let mut reply = broken(&step).unwrap_or_else(|| {
-            let body =
-                serde_json::json!({"Code": "OK", "Message": "OK", "BizId": &*id, "RequestId": self.request_id()});
-            Reply::json(200, body.to_string())
-        });
-        reply.fault = fault_of(&step);
-        Ok(reply)
     }
 
     fn details(&self, params: &HashMap<String, String>) -> Result<Reply, Refused> {
@@ -234,6 +315,7 @@ impl Platform<'_> {
         let of_day = |at: Timestamp| at.day().strftime("%Y%m%d").to_string();
         let biz = params.get("BizId");
         let all: Vec<_> = self
+            .desk
             .gateway
             .messages_of(phone)
             .into_iter()

@@ -4,17 +4,48 @@
 //! ([`Gateway::mount_wiremock`]) or served by itself ([`serve`]), where also resets and half answers are real.
 
 mod aliyun;
+mod cmcc_mas;
 mod counts;
+mod ctyun;
+mod huawei;
+mod luosimao;
+mod montnets;
+mod netease;
+mod qiniu;
+mod ronglian;
 mod script;
 mod server;
+mod tencent;
+mod ucloud;
 mod yunpian;
 
+pub use aliyun::FakeAliyun;
+pub use cmcc_mas::FakeCmccMas;
+pub use ctyun::FakeCtyun;
+pub use huawei::FakeHuawei;
+pub use luosimao::FakeLuosimao;
+pub use montnets::FakeMontnets;
+pub use netease::FakeNetease;
+pub use qiniu::FakeQiniu;
+pub use ronglian::FakeRonglian;
 pub use script::{Script, Step};
 pub use server::serve;
+pub use tencent::FakeTencent;
+pub use ucloud::FakeUcloud;
+pub use yunpian::FakeYunpian;
 
+#[cfg(feature = "http")]
+use crate::clock::Clock;
 use crate::clock::Timestamp;
+use crate::inbound::HttpCall;
+use crate::message::rendition::TemplateBinding;
+#[cfg(feature = "http")]
+use crate::provider::{
+    Provider,
+    wire::{HttpSettings, SettingsError},
+};
 use counts::Counts;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
@@ -83,63 +114,131 @@ impl Reply {
     }
 }
 
-/// The account that a gateway knows.
-#[derive(Clone)]
-pub enum Account {
-    /// Aliyun.
-    Aliyun {
-        /// AccessKey id.
-        key_id: String,
-        /// AccessKey secret.
-        key_secret: String,
-        /// Approved signatures, without brackets.
-        signatures: Vec<String>,
-        /// Approved templates: code, and text with `${name}` for variables.
-        templates: BTreeMap<String, String>,
-    },
-    /// Yunpian.
-    Yunpian {
-        /// The apikey.
-        apikey: String,
-        /// Approved signatures, without brackets.
-        signatures: Vec<String>,
-        /// Whether `uid` is opened.
-        uid: bool,
-    },
+/// A platform as a pure function: what one file here implements, and one line of [`PLATFORMS`] names.
+trait Platform: fmt::Debug + Send + Sync {
+    /// The provider's name, as in its profile.
+    fn name(&self) -> &'static str;
+
+    /// Checks a request as the platform does, lets [`Desk::rule`] rule a valid send, and answers in its own form.
+    fn handle(&self, desk: &Desk<'_>, call: &Call<'_>, now: Timestamp) -> Reply;
+
+    /// Signatures that it has approved, without brackets.
+    fn signatures(&self) -> Vec<String>;
+
+    /// Templates that it has approved; none where it takes free text.
+    fn templates(&self) -> Vec<TemplateBinding>;
+
+    /// A provider with this account's credentials, whose door for callbacks is [`CALLBACK_PATH`].
+    #[cfg(feature = "http")]
+    fn provider(&self, settings: HttpSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingsError>;
+
+    /// The push of a delivery report, signed where the platform signs; `None` where it pushes none.
+    fn report(&self, event: &PushedReport<'_>) -> Option<HttpCall> {
+        let _ = event;
+        None
+    }
+
+    /// The push of a reply, signed where the platform signs; `None` where it pushes none.
+    fn reply(&self, event: &PushedReply<'_>) -> Option<HttpCall> {
+        let _ = event;
+        None
+    }
 }
+
+/// Where the accounts of [`Account::named`] expect their callbacks.
+pub const CALLBACK_PATH: &str = "/callback/5f4dcc3b5aa765d61d8327deb882cf99";
+
+/// A delivery report to be pushed.
+struct PushedReport<'a> {
+    message: &'a AcceptedMessage,
+    /// The code as the carrier or platform writes it, such as `DELIVRD`.
+    code: &'a str,
+    now: Timestamp,
+    /// The authority that the push goes to; some platforms sign it.
+    host: &'a str,
+    /// Unique, for ids of the platform's own.
+    serial: u64,
+}
+
+/// A reply to be pushed.
+struct PushedReply<'a> {
+    number: u64,
+    text: &'a str,
+    /// The sub-port extension that was answered; empty when there was none.
+    extension: &'a str,
+    /// The signature that was answered, without brackets; empty when not known.
+    signature: &'a str,
+    now: Timestamp,
+    host: &'a str,
+    serial: u64,
+}
+
+/// The account that a gateway knows, and so the platform that it is.
+#[derive(Clone, Debug)]
+pub struct Account(Arc<dyn Platform>);
+
+type Maker = fn() -> Account;
+
+/// Every platform with a gateway, and the account that [`Account::named`] gives.
+const PLATFORMS: &[(&str, Maker)] = &[
+    ("aliyun", || FakeAliyun::default().into()),
+    ("cmcc_mas", || FakeCmccMas::default().into()),
+    ("ctyun", || FakeCtyun::default().into()),
+    ("huawei", || FakeHuawei::default().into()),
+    ("luosimao", || FakeLuosimao::default().into()),
+    ("montnets", || FakeMontnets::default().into()),
+    ("netease", || FakeNetease::default().into()),
+    ("qiniu", || FakeQiniu::default().into()),
+    ("ronglian", || FakeRonglian::default().into()),
+    ("tencent", || FakeTencent::default().into()),
+    ("ucloud", || FakeUcloud::default().into()),
+    ("yunpian", || FakeYunpian::default().into()),
+];
 
 impl Account {
-    /// Key `testAccessKeyId000001`, secret `testAccessKeySecret000001`, signature 测试签名, templates `SMS_000000001`
-    /// (with `${name}`) and `SMS_000000002`.
+    /// The names of all platforms, as in their profiles.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        PLATFORMS.iter().map(|(name, _)| *name)
+    }
+
+    /// The default account of a platform; its documentation tells the credentials.
+    pub fn named(name: &str) -> Option<Self> {
+        PLATFORMS.iter().find(|(n, _)| *n == name).map(|(_, make)| make())
+    }
+
+    /// [`FakeAliyun::default`].
     pub fn aliyun() -> Self {
-        let template = |code: &str, text: &str| (code.to_owned(), text.to_owned());
-        Self::Aliyun {
-            key_id: "testAccessKeyId000001".into(),
-            key_secret: "testAccessKeySecret000001".into(),
-            signatures: vec!["测试签名".into()],
-            templates: BTreeMap::from([
-                template("SMS_000000001", "会员${name}，新品8折。拒收请回复R"),
-                template("SMS_000000002", "会员，新品8折。拒收请回复R"),
-            ]),
-        }
+        FakeAliyun::default().into()
     }
 
-    /// Apikey `FAKE0000yunpian0000apikey000dev`, signature 测试签名, `uid` opened.
+    /// [`FakeYunpian::default`].
     pub fn yunpian() -> Self {
-        Self::Yunpian {
-            apikey: "FAKE0000yunpian0000apikey000dev".into(),
-            signatures: vec!["测试签名".into()],
-            uid: true,
-        }
+        FakeYunpian::default().into()
     }
-}
 
-impl fmt::Debug for Account {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Aliyun { .. } => "Account::Aliyun",
-            Self::Yunpian { .. } => "Account::Yunpian",
-        })
+    /// The platform's name.
+    pub fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    /// Signatures that the platform has approved, without brackets.
+    pub fn signatures(&self) -> Vec<String> {
+        self.0.signatures()
+    }
+
+    /// Templates that the platform has approved; none where it takes free text.
+    pub fn templates(&self) -> Vec<TemplateBinding> {
+        self.0.templates()
+    }
+
+    /// A provider with the credentials of this account; `settings` name the gateway's address. Its callbacks are
+    /// expected at [`CALLBACK_PATH`].
+    ///
+    /// # Errors
+    /// [`SettingsError`].
+    #[cfg(feature = "http")]
+    pub fn provider(&self, settings: HttpSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingsError> {
+        self.0.provider(settings, clock)
     }
 }
 
@@ -214,6 +313,7 @@ struct State {
     by_number: HashMap<u64, Vec<u32>>,
     counts: Counts,
     requests: u64,
+    pushes: u64,
     taken: u64,
     nonces: [HashSet<Box<str>>; 2],
 }
@@ -223,9 +323,42 @@ const NONCES: usize = 500_000;
 
 impl Gateway {
     /// A gateway that takes every valid request and remembers every message.
-    pub fn new(account: Account) -> Self {
+    pub fn new(account: impl Into<Account>) -> Self {
         let state = State { keep_all: true, ..State::default() };
+        let account = account.into();
         Self { shared: Arc::new(Shared { account, check_signature: true, state: Mutex::new(state) }) }
+    }
+
+    /// The account that it knows.
+    pub fn account(&self) -> &Account {
+        &self.shared.account
+    }
+
+    /// The push by which the platform reports on a message that it took, such as `DELIVRD`; `None` where it pushes no
+    /// reports. `host` is the authority that the push goes to.
+    pub fn report(&self, message: &AcceptedMessage, code: &str, now: Timestamp, host: &str) -> Option<HttpCall> {
+        let serial = self.pushes();
+        self.shared.account.0.report(&PushedReport { message, code, now, host, serial })
+    }
+
+    /// The push by which the platform hands a person's reply over; `None` where it pushes no replies. Extension and
+    /// signature may be empty.
+    pub fn reply(
+        &self,
+        number: u64,
+        text: &str,
+        (extension, signature): (&str, &str),
+        now: Timestamp,
+        host: &str,
+    ) -> Option<HttpCall> {
+        let serial = self.pushes();
+        self.shared.account.0.reply(&PushedReply { number, text, extension, signature, now, host, serial })
+    }
+
+    fn pushes(&self) -> u64 {
+        let mut state = self.state();
+        state.pushes += 1;
+        state.pushes
     }
 
     /// What to remember. Call before the first request.
@@ -289,14 +422,7 @@ impl Gateway {
             state.requests += 1;
             state.requests
         };
-        match &self.shared.account {
-            Account::Aliyun { key_id, key_secret, signatures, templates } => {
-                aliyun::Platform { gateway: self, serial, key_id, key_secret, signatures, templates }.handle(call, now)
-            }
-            Account::Yunpian { apikey, signatures, uid } => {
-                yunpian::Platform { gateway: self, serial, apikey, signatures, uid: *uid }.handle(call, now)
-            }
-        }
+        self.shared.account.0.handle(&Desk { gateway: self, serial }, call, now)
     }
 
     /// Answers every request of a wiremock server.
@@ -338,36 +464,36 @@ impl Gateway {
         self.state().script.refuses_numbers()
     }
 
-    /// Takes messages; they are on file before this returns.
-    fn take(&self, order: &Order<'_>, now: Timestamp) {
+    /// Takes the rows that were not refused; they are on file before this returns.
+    fn take(&self, serial: u64, reference: &str, template: Option<&str>, rows: &[Row], now: Timestamp) {
         let mut state = self.state();
+        let taken = || rows.iter().filter(|r| r.refused.is_none());
         if let Some(file) = &mut state.file {
-            let mut lines = String::with_capacity(order.messages.len() * 48);
-            for m in order.messages {
-                lines.push_str(&m.number.to_string());
+            let mut lines = String::with_capacity(rows.len() * 48);
+            for row in taken() {
+                lines.push_str(&row.number.to_string());
                 lines.push(',');
-                lines.push_str(order.reference);
+                lines.push_str(reference);
                 lines.push('\n');
             }
             // A gateway that cannot write its record proves nothing; it stops instead of answering.
             file.write_all(lines.as_bytes()).expect("the record file takes a line");
         }
-        state.taken += order.messages.len() as u64;
-        let (reference, template): (Arc<str>, Option<Arc<str>>) =
-            (order.reference.into(), order.template.map(Into::into));
-        for m in order.messages {
-            state.counts.add(m.number);
+        let (reference, template): (Arc<str>, Option<Arc<str>>) = (reference.into(), template.map(Into::into));
+        for row in taken() {
+            state.taken += 1;
+            state.counts.add(row.number);
             if state.keep_all {
                 let index = state.messages.len() as u32;
-                state.by_number.entry(m.number).or_default().push(index);
+                state.by_number.entry(row.number).or_default().push(index);
                 state.messages.push(AcceptedMessage {
-                    number: m.number,
+                    number: row.number,
                     reference: reference.clone(),
                     template: template.clone(),
-                    text: m.text.clone(),
+                    text: row.text.clone(),
                     at: now,
-                    request: order.serial,
-                    id: m.id.clone(),
+                    request: serial,
+                    id: row.id.clone(),
                 });
             }
         }
@@ -382,23 +508,129 @@ impl Gateway {
 
 impl fmt::Debug for Gateway {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gateway").field("account", &self.shared.account).field("totals", &self.totals()).finish()
+        f.debug_struct("Gateway")
+            .field("platform", &self.shared.account.name())
+            .field("totals", &self.totals())
+            .finish()
     }
 }
 
-/// What one request asks to take.
-struct Order<'a> {
-    /// Which request, counted from 1.
+/// One request at a gateway: what a platform may ask of it.
+struct Desk<'a> {
+    gateway: &'a Gateway,
+    /// Which request, counted from 1: ids are made of it.
     serial: u64,
-    reference: &'a str,
-    template: Option<&'a str>,
-    messages: &'a [Wanted],
 }
 
-struct Wanted {
+/// A valid send, before the script has ruled.
+struct Order<'a> {
+    /// The caller's reference; empty when there was none.
+    reference: &'a str,
+    template: Option<&'a str>,
+    lines: Vec<Line>,
+}
+
+/// One number of a send.
+struct Line {
+    /// As the caller wrote it.
+    written: String,
+    /// The text as the person sees it.
+    text: Arc<str>,
+    /// The id that the platform gives.
+    id: Arc<str>,
+}
+
+/// How one number of a send was ruled.
+#[derive(Clone)]
+struct Row {
+    written: String,
+    /// Eleven digits; 0 when it is no number.
     number: u64,
     text: Arc<str>,
     id: Arc<str>,
+    /// The code that refused it.
+    refused: Option<String>,
+}
+
+/// How a valid send was ruled.
+enum Ruling {
+    /// Taken, and answered in a way that no platform does.
+    Broken(Reply),
+    /// Refused as a whole, with this code.
+    Refused(String),
+    /// "Later", in the platform's own words.
+    Throttled,
+    /// Rows to be answered; the fault goes into the reply. Every row is taken but the refused ones.
+    Taken(Vec<Row>, Fault),
+    /// Taken, and answered with a code that no document lists.
+    UnknownCode,
+}
+
+/// What a platform does with a number that it refuses.
+#[derive(Clone, Copy)]
+enum Refusals<'a> {
+    /// Its row says so, the others are taken; a number that is none gets this code.
+    Each(&'a str),
+    /// The whole request is refused; a number that is none gets this code.
+    Whole(&'a str),
+}
+
+impl Desk<'_> {
+    fn checks_signature(&self) -> bool {
+        self.gateway.shared.check_signature
+    }
+
+    /// Lets the script rule a send that the platform finds valid, and remembers what was taken.
+    fn rule(&self, order: Order<'_>, refusals: Refusals<'_>, now: Timestamp) -> Ruling {
+        let picky = self.gateway.refuses_numbers();
+        let (Refusals::Each(invalid) | Refusals::Whole(invalid)) = refusals;
+        let mut rows = Vec::with_capacity(order.lines.len());
+        for line in order.lines {
+            let parsed = number(&line.written);
+            let refused = match parsed {
+                None => Some(invalid.to_owned()),
+                Some(n) if picky => self.gateway.refusal_of(n),
+                Some(_) => None,
+            };
+            if let (Some(code), Refusals::Whole(_)) = (&refused, refusals) {
+                return Ruling::Refused(code.clone());
+            }
+            let number = parsed.unwrap_or_default();
+            rows.push(Row { written: line.written, number, text: line.text, id: line.id, refused });
+        }
+        let step = self.gateway.next_step();
+        match &step {
+            Step::Refuse(code) => return Ruling::Refused(code.clone()),
+            Step::Throttle => return Ruling::Throttled,
+            Step::Redirect(_) => return broken(&step).map_or(Ruling::Throttled, Ruling::Broken),
+            Step::Partial { every, code } if matches!(refusals, Refusals::Each(_)) => {
+                for row in rows.iter_mut().step_by((*every).max(1)).filter(|r| r.refused.is_none()) {
+                    row.refused = Some(code.to_string());
+                }
+            }
+            _ => {}
+        }
+        self.gateway.take(self.serial, order.reference, order.template, &rows, now);
+        if step == Step::UnknownCode {
+            return Ruling::UnknownCode;
+        }
+        if let Some(mut reply) = broken(&step) {
+            reply.fault = fault_of(&step);
+            return Ruling::Broken(reply);
+        }
+        match step {
+            Step::DuplicateRows => rows.extend_from_within(..),
+            Step::Unnamed => {
+                let mut at = 0;
+                rows.retain(|_| {
+                    at += 1;
+                    at % 2 == 0
+                });
+            }
+            _ => {}
+        }
+        Ruling::Taken(rows, fault_of(&step))
+    }
 }
 
 /// Eleven digits of a mobile number in any spelling that the platforms take.
@@ -408,6 +640,34 @@ fn number(s: &str) -> Option<u64> {
     let is_mobile =
         n.len() == 11 && n.starts_with('1') && n.as_bytes()[1] >= b'3' && n.bytes().all(|b| b.is_ascii_digit());
     is_mobile.then(|| n.parse().ok()).flatten()
+}
+
+/// A push with a JSON body to [`CALLBACK_PATH`].
+fn pushed_json(body: &serde_json::Value) -> HttpCall {
+    HttpCall::new("POST", CALLBACK_PATH, "", body.to_string())
+        .with_header("content-type", "application/json;charset=utf-8")
+}
+
+/// A push with a form body to [`CALLBACK_PATH`].
+fn pushed_form(pairs: &[(&str, &str)]) -> HttpCall {
+    HttpCall::new("POST", CALLBACK_PATH, "", crate::provider::sign::form(pairs))
+        .with_header("content-type", "application/x-www-form-urlencoded;charset=utf-8")
+}
+
+/// Templates as bindings.
+fn bindings(templates: &std::collections::BTreeMap<String, String>) -> Vec<TemplateBinding> {
+    templates.iter().map(|(code, filed)| TemplateBinding { code: code.clone(), filed: filed.clone() }).collect()
+}
+
+/// The headers that `SignedHeaders=` of an `Authorization` names, with their values; `None` when one did not come, they
+/// are not in order, or one of `needed` is not signed.
+fn signed_headers<'a>(call: &'a Call<'a>, authorization: &'a str, needed: &[&str]) -> Option<Vec<(&'a str, &'a str)>> {
+    let (_, rest) = authorization.split_once("SignedHeaders=")?;
+    let names: Vec<&str> = rest.split(',').next()?.split(';').collect();
+    if !names.is_sorted() || needed.iter().any(|n| !names.contains(n)) {
+        return None;
+    }
+    names.into_iter().map(|n| call.header(n).map(|v| (n, v.trim()))).collect()
 }
 
 /// The decoded pairs of query and body; `None` when one is not readable.

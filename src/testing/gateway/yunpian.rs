@@ -1,35 +1,115 @@
 //! Yunpian as a function: single_send, batch_send, multi_send, get_record.
 
-use super::{Call, Gateway, Order, Reply, Step, Wanted, broken, fault_of, number, params};
+use super::{Call, Desk, Line, Order, PushedReply, PushedReport, Refusals, Reply, Row, Ruling, number, params};
 use crate::clock::Timestamp;
+use crate::inbound::HttpCall;
+use crate::message::rendition::TemplateBinding;
 use crate::provider::sign;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-pub(super) struct Platform<'a> {
-    pub(super) gateway: &'a Gateway,
-    /// Which request, counted from 1: ids are made of it.
-    pub(super) serial: u64,
-    pub(super) apikey: &'a str,
-    pub(super) signatures: &'a [String],
-    pub(super) uid: bool,
+/// A Yunpian account and what is approved for it.
+#[derive(Clone)]
+pub struct FakeYunpian {
+    /// The apikey.
+    pub apikey: String,
+    /// Approved signatures, without brackets.
+    pub signatures: Vec<String>,
+    /// Whether `uid` is opened.
+    pub uid: bool,
+}
+
+impl Default for FakeYunpian {
+    /// Apikey `FAKE0000yunpian0000apikey000dev`, signature 测试签名, `uid` opened.
+    fn default() -> Self {
+        Self { apikey: "FAKE0000yunpian0000apikey000dev".into(), signatures: vec!["测试签名".into()], uid: true }
+    }
+}
+
+impl std::fmt::Debug for FakeYunpian {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("FakeYunpian")
+    }
+}
+
+impl From<FakeYunpian> for super::Account {
+    fn from(account: FakeYunpian) -> Self {
+        Self(Arc::new(account))
+    }
+}
+
+impl super::Platform for FakeYunpian {
+    fn name(&self) -> &'static str {
+        "yunpian"
+    }
+
+    fn handle(&self, desk: &Desk<'_>, call: &Call<'_>, now: Timestamp) -> Reply {
+        Turn { desk, account: self }.handle(call, now)
+    }
+
+    fn signatures(&self) -> Vec<String> {
+        self.signatures.clone()
+    }
+
+    fn templates(&self) -> Vec<TemplateBinding> {
+        Vec::new()
+    }
+
+    #[cfg(feature = "http")]
+    fn provider(
+        &self,
+        settings: super::HttpSettings,
+        clock: Arc<dyn crate::clock::Clock>,
+    ) -> Result<Arc<dyn crate::provider::Provider>, super::SettingsError> {
+        use crate::provider::{Door, wire::Http, yunpian::Yunpian};
+        use crate::secret::Secret;
+        let wire = Yunpian::new(Secret::new(&self.apikey))
+            .uid(self.uid)
+            .callbacks(Door::at(Secret::new(super::CALLBACK_PATH)));
+        Ok(Arc::new(Http::new(wire, settings, clock)?))
+    }
+
+    fn report(&self, event: &PushedReport<'_>) -> Option<HttpCall> {
+        let at = event.now.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let status = if event.code == "DELIVRD" { "SUCCESS" } else { "FAIL" };
+        let rows = serde_json::json!([{
+            "sid": event.message.id.parse::<u64>().ok(), "uid": &*event.message.reference, "user_receive_time": at,
+            "error_msg": event.code, "mobile": event.message.number.to_string(), "report_status": status,
+        }]);
+        Some(super::pushed_form(&[("sms_status", &rows.to_string())]))
+    }
+
+    fn reply(&self, event: &PushedReply<'_>) -> Option<HttpCall> {
+        let at = event.now.civil().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let (id, mobile) = (event.serial.to_string(), event.number.to_string());
+        let fields = [
+            ("base_extend", ""),
+            ("extend", event.extension),
+            ("id", &id),
+            ("mobile", &mobile),
+            ("reply_time", &at),
+            ("text", event.text),
+        ];
+        // Values in the order of their names, joined with the key (domestic_push_reply).
+        let joined: Vec<&str> = fields.iter().map(|(_, v)| *v).chain([self.apikey.as_str()]).collect();
+        let mut row: serde_json::Map<_, _> = fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).into())).collect();
+        row.insert("_sign".into(), sign::md5_hex(joined.join(",").as_bytes()).into());
+        Some(super::pushed_form(&[("sms_reply", &serde_json::Value::from(row).to_string())]))
+    }
+}
+
+struct Turn<'a> {
+    desk: &'a Desk<'a>,
+    account: &'a FakeYunpian,
 }
 
 /// A code that refuses the whole request.
 struct Refused(i64);
 
-/// One row of an answer: a number as written, a code, an id.
-#[derive(Clone)]
-struct Row {
-    mobile: String,
-    code: i64,
-    sid: u64,
-}
-
-impl Platform<'_> {
-    pub(super) fn handle(&self, call: &Call<'_>, now: Timestamp) -> Reply {
+impl Turn<'_> {
+    fn handle(&self, call: &Call<'_>, now: Timestamp) -> Reply {
         self.answered(call, now).unwrap_or_else(|Refused(code)| {
             let status = if matches!(code, -53..=-50) { 500 } else { 400 };
             let body =
@@ -44,7 +124,7 @@ impl Platform<'_> {
         }
         let params = params(call).ok_or(Refused(14))?;
         match params.get("apikey") {
-            Some(key) if sign::same(key.as_bytes(), self.apikey.as_bytes()) => {}
+            Some(key) if sign::same(key.as_bytes(), self.account.apikey.as_bytes()) => {}
             Some(_) => return Err(Refused(-1)),
             None => return Err(Refused(1)),
         }
@@ -92,38 +172,17 @@ impl Platform<'_> {
             }
             last = Some(text);
         }
-        let step = self.gateway.next_step();
-        match &step {
-            Step::Refuse(code) => return Err(Refused(code.parse().unwrap_or(-50))),
-            Step::Throttle => return Err(Refused(-5)),
-            Step::Redirect(_) => return Ok(broken(&step).unwrap_or_else(|| Reply::json(307, String::new()))),
-            _ => {}
+        let id = |i: usize| (self.desk.serial * 1000 + i as u64 + 1).to_string().into();
+        let line = |(i, (written, text)): (usize, (String, Arc<str>))| Line { written, text, id: id(i) };
+        let lines = wanted.into_iter().enumerate().map(line).collect();
+        let reference = if self.account.uid { reference } else { "" };
+        match self.desk.rule(Order { reference, template: None, lines }, Refusals::Each("2"), now) {
+            Ruling::Broken(reply) => Ok(reply),
+            Ruling::Refused(code) => Err(Refused(code.parse().unwrap_or(-50))),
+            Ruling::Throttled => Err(Refused(-5)),
+            Ruling::UnknownCode => Err(Refused(-9999)),
+            Ruling::Taken(rows, fault) => Ok(Reply { fault, ..answer(path, &rows) }),
         }
-        let mut messages = Vec::with_capacity(wanted.len());
-        let mut rows = Vec::with_capacity(wanted.len());
-        let picky = self.gateway.refuses_numbers();
-        for (i, (mobile, text)) in wanted.into_iter().enumerate() {
-            let sid = self.serial * 1000 + i as u64 + 1;
-            let parsed = number(&mobile);
-            let code = match (parsed, &step) {
-                (None, _) => 2,
-                (Some(_), Step::Partial { every, code }) if i % every.max(&1) == 0 => *code,
-                (Some(n), _) if picky => self.gateway.refusal_of(n).map_or(0, |c| c.parse().unwrap_or(10)),
-                (Some(_), _) => 0,
-            };
-            if let (0, Some(number)) = (code, parsed) {
-                messages.push(Wanted { number, text, id: sid.to_string().into() });
-            }
-            rows.push(Row { mobile, code, sid: if code == 0 { sid } else { 0 } });
-        }
-        let echoed = if self.uid { reference } else { "" };
-        self.gateway.take(&Order { serial: self.serial, reference: echoed, template: None, messages: &messages }, now);
-        if step == Step::UnknownCode {
-            return Err(Refused(-9999));
-        }
-        let mut reply = broken(&step).unwrap_or_else(|| answer(path, rows, &step));
-        reply.fault = fault_of(&step);
-        Ok(reply)
     }
 
     fn signed(&self, text: &str) -> Result<(), Refused> {
@@ -132,7 +191,7 @@ impl Platform<'_> {
         if body.contains(['【', '】']) {
             return Err(Refused(16));
         }
-        if self.signatures.iter().any(|s| s == signature) { Ok(()) } else { Err(Refused(15)) }
+        if self.account.signatures.iter().any(|s| s == signature) { Ok(()) } else { Err(Refused(15)) }
     }
 
     fn records(&self, params: &HashMap<String, String>) -> Result<Reply, Refused> {
@@ -143,6 +202,7 @@ impl Platform<'_> {
             |name: &str, default: usize| params.get(name).map_or(Ok(default), |s| s.parse().map_err(|_| Refused(2)));
         let (page, size) = (count("page_num", 1)?.max(1), count("page_size", 20)?.min(100));
         let items: Vec<_> = self
+            .desk
             .gateway
             .messages_of(phone)
             .into_iter()
@@ -162,24 +222,13 @@ impl Platform<'_> {
     }
 }
 
-fn answer(path: &str, mut rows: Vec<Row>, step: &Step) -> Reply {
+fn answer(path: &str, rows: &[Row]) -> Reply {
     if let (true, Some(only)) = (path.contains("single"), rows.first()) {
         let mut body = String::new();
-        only.write(&mut body);
-        return Reply::json(if only.code == 0 { 200 } else { 400 }, body);
+        write_row(&mut body, only);
+        return Reply::json(if only.refused.is_none() { 200 } else { 400 }, body);
     }
-    let taken = rows.iter().filter(|r| r.code == 0).count();
-    match step {
-        Step::DuplicateRows => rows.extend_from_within(..),
-        Step::Unnamed => {
-            let mut at = 0;
-            rows.retain(|_| {
-                at += 1;
-                at % 2 == 0
-            });
-        }
-        _ => {}
-    }
+    let taken = rows.iter().filter(|r| r.refused.is_none()).count();
     // Written by hand: a thousand rows are the usual answer, and a bench must not wait for its mock.
     let fee = taken as f64 * 0.05;
     let mut body = String::with_capacity(rows.len() * 110 + 80);
@@ -188,27 +237,26 @@ fn answer(path: &str, mut rows: Vec<Row>, step: &Step) -> Reply {
         if i > 0 {
             body.push(',');
         }
-        row.write(&mut body);
+        write_row(&mut body, row);
     }
     body.push_str("]}");
     Reply::json(200, body)
 }
 
-impl Row {
-    fn write(&self, out: &mut String) {
-        let (msg, count, fee) = if self.code == 0 { ("发送成功", 1, "0.05") } else { ("refused", 0, "0.0") };
-        let (code, sid) = (self.code, self.sid);
-        // The caller's own spelling, which may hold anything.
-        let plain = self.mobile.bytes().all(|b| b.is_ascii_digit());
-        let mobile: Cow<'_, str> =
-            if plain { (&*self.mobile).into() } else { serde_json::Value::from(&*self.mobile).to_string().into() };
-        let quote = if plain { "\"" } else { "" };
-        let _ = write!(
-            out,
-            "{{\"code\":{code},\"msg\":\"{msg}\",\"count\":{count},\"fee\":{fee},\"unit\":\"RMB\",\
-             \"mobile\":{quote}{mobile}{quote},\"sid\":{sid}}}"
-        );
-    }
+fn write_row(out: &mut String, row: &Row) {
+    let code: i64 = row.refused.as_ref().map_or(0, |c| c.parse().unwrap_or(10));
+    let (msg, count, fee) = if code == 0 { ("发送成功", 1, "0.05") } else { ("refused", 0, "0.0") };
+    let sid = if code == 0 { &*row.id } else { "0" };
+    // The caller's own spelling, which may hold anything.
+    let plain = row.written.bytes().all(|b| b.is_ascii_digit());
+    let mobile: Cow<'_, str> =
+        if plain { (&*row.written).into() } else { serde_json::Value::from(&*row.written).to_string().into() };
+    let quote = if plain { "\"" } else { "" };
+    let _ = write!(
+        out,
+        "{{\"code\":{code},\"msg\":\"{msg}\",\"count\":{count},\"fee\":{fee},\"unit\":\"RMB\",\
+         \"mobile\":{quote}{mobile}{quote},\"sid\":{sid}}}"
+    );
 }
 
 fn needed<'a>(params: &'a HashMap<String, String>, name: &str) -> Result<&'a str, Refused> {

@@ -1,0 +1,134 @@
+//! UCloud: codes, sends in both forms, those who are named and those who are only counted.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use super::super::cloud_tests::{batch_for, claims_only_what_is_so, pushes, sent, survives, table, takes};
+use super::*;
+use crate::testing::gateway::{Account, FakeUcloud, Script};
+use proptest::prelude::*;
+
+const PATH: &str = crate::testing::gateway::CALLBACK_PATH;
+
+fn account() -> Ucloud {
+    Ucloud::new("FAKEpublic/key+dev==", Secret::new("FAKEprivate0key0dev"))
+        .project("org-fakedev")
+        .callbacks(Door::at(Secret::new(PATH)))
+}
+
+fn fake() -> Account {
+    FakeUcloud::default().into()
+}
+
+fn template(personal: bool) -> &'static str {
+    if personal { "UTAfake0001" } else { "UTAfake0002" }
+}
+
+#[test]
+fn every_code_is_listed_once_with_a_remedy_and_agrees_with_the_sheet() {
+    table(CODES, include_str!("../../tests/vectors/providers/ucloud/errors.json"));
+}
+
+#[tokio::test]
+async fn sends_are_taken_as_meant_in_both_forms() {
+    let text = |i| format!("【测试签名】会员第{i}位\"+&=%，新品8折。拒收请回复R");
+    for count in [1, 12, 1000] {
+        let same = |_| "【测试签名】会员，新品8折。拒收请回复R".to_owned();
+        takes(account(), fake(), &batch_for(template(false), count, false), same).await;
+        takes(account(), fake(), &batch_for(template(true), count, true), text).await;
+    }
+    for personal in [false, true] {
+        let wrong = Ucloud::new("FAKEpublic/key+dev==", Secret::new("wrong")).project("org-fakedev");
+        claims_only_what_is_so(account(), wrong, fake, &batch_for(template(personal), 2, personal)).await;
+    }
+}
+
+#[tokio::test]
+async fn those_who_failed_are_told_from_those_who_were_taken() {
+    let script = Script::new().refuse_number(13_800_000_002, "phone in the black list");
+    let (answer, gateway) = sent(account(), fake(), script, &batch_for(template(true), 3, true)).await;
+    let outcomes: Vec<_> = (0..3).map(|i| answer.verdicts.get(i).outcome).collect();
+    assert_eq!(outcomes, [Outcome::Accepted, PERSON, Outcome::Accepted]);
+    assert_eq!(gateway.totals().messages, 2);
+}
+
+fn judged(personal: bool, count: u64, status: u16, body: &str) -> Vec<Outcome> {
+    let batch = batch_for(template(personal), count, personal);
+    let verdicts = account().outcome(&batch.request(), Incoming { status, body: body.as_bytes() });
+    (0..batch.tickets.len()).map(|i| verdicts.get(i).outcome).collect()
+}
+
+#[test]
+fn only_a_success_with_an_id_is_accepted() {
+    let ok = r#"{"RetCode":0,"SessionNo":"s1"}"#;
+    assert_eq!(judged(false, 2, 200, ok), [Outcome::Accepted; 2]);
+    for (status, body) in [
+        (400, ok),
+        (200, r#"{"RetCode":0}"#),
+        (200, r#"{"RetCode":0,"SessionNo":""}"#),
+        (200, r#"{"RetCode":0,"SessionNo":"s1","FailContent":[{"Target":[{"Phone":"13800000001"}]}]}"#),
+        (200, r#"{"RetCode":"0","SessionNo":"s1"}"#),
+        (200, r#"{"RetCode":18046,"SessionNo":"s1"}"#),
+        (200, r#"{"RetCode":99999}"#),
+        (200, r#"{"SessionNo":"s1"}"#),
+        (200, r#"{"RetCode":0,"SessionNo":"s1"} trailing"#),
+        (200, "null"),
+        (200, ""),
+    ] {
+        assert_eq!(judged(false, 2, status, body), [Outcome::Unknown; 2], "{body}");
+    }
+}
+
+#[test]
+fn who_is_only_counted_is_taken_only_if_the_count_fits() {
+    let body = |code: i64, count: &str, phones: &[&str]| {
+        let target = |p: &&str| format!(r#"{{"Phone":"{p}","FailureDetails":"black list"}}"#);
+        let targets = phones.iter().map(target).collect::<Vec<_>>().join(",");
+        format!(r#"{{"RetCode":{code},"SessionNo":"s1"{count},"FailContent":[{{"Target":[{targets}]}}]}}"#)
+    };
+    let (yes, doubt) = (Outcome::Accepted, Outcome::Unknown);
+    for code in [0, 18046] {
+        let told = |count, phones: &[&str]| judged(true, 3, 200, &body(code, count, phones));
+        assert_eq!(told(r#","SuccessCount":3"#, &[]), [yes, yes, yes]);
+        assert_eq!(told(r#","SuccessCount":2"#, &["13800000002"]), [yes, PERSON, yes]);
+        assert_eq!(told(r#","SuccessCount":2"#, &["13800000002", "13800000002"]), [yes, PERSON, yes]);
+        assert_eq!(told(r#","SuccessCount":3"#, &["13800000002"]), [doubt, PERSON, doubt]);
+        assert_eq!(told(r#","SuccessCount":2"#, &["13800000009"]), [doubt, doubt, doubt]);
+        assert_eq!(told("", &["13800000002"]), [doubt, PERSON, doubt]);
+    }
+    let nameless = r#"{"RetCode":18046,"SessionNo":"s1","SuccessCount":2,"FailContent":[{"FailureDetails":"template","Target":[{"Phone":"13800000001","FailureDetails":""}]}]}"#;
+    assert_eq!(judged(true, 3, 200, nameless), [doubt, yes, yes]);
+}
+
+#[tokio::test]
+async fn pushes_need_the_secret_path_and_are_bounded() {
+    let (report, _) = pushes(account(), fake(), &batch_for(template(false), 1, false)).await;
+    let elsewhere = HttpCall { path: "/cb".into(), ..report.clone() };
+    assert_eq!(account().inbound(&elsewhere).unwrap_err(), InboundError::Forged);
+    let closed = Ucloud::new("k", Secret::new("s"));
+    assert_eq!(closed.inbound(&report).unwrap_err(), InboundError::NotOffered);
+    let many = format!("{{\"MsgType\":2,\"Data\":[{}]}}", vec!["{}"; 10_001].join(","));
+    for body in ["", "{}", r#"{"MsgType":1,"Data":[]}"#, r#"{"MsgType":2,"Data":[1]}"#, &many, &"[".repeat(100_000)] {
+        let read = account().inbound(&HttpCall::new("POST", PATH, "", body));
+        assert!(matches!(read, Err(InboundError::Malformed { .. })), "{}", &body[..body.len().min(40)]);
+    }
+    let foreign = r#"{"MsgType":0,"Data":[{"Phone":"(1)2025550100","ReplyContent":"R","ReplyTime":1573552778},
+        {"Phone":"(86)13800000001","ReplyContent":"R","ReplyTime":9223372036854775807},
+        {"Phone":"(86)13800000001","ReplyContent":"R","ReplyTime":1573552778}]}"#;
+    assert_eq!(account().inbound(&HttpCall::new("POST", PATH, "", foreign)).unwrap().events.len(), 1);
+}
+
+#[test]
+fn nothing_secret_is_printed() {
+    let batch = batch_for(template(false), 1, false);
+    let out = account().request(&batch.request(), "h", &Stamp { at: Timestamp::EPOCH, nonce: "n".into() }).unwrap();
+    let shown = format!("{:?} {out:?}", account());
+    for secret in ["FAKEprivate", PATH, "13800000001"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn junk_proves_nothing(body in proptest::collection::vec(any::<u8>(), 0..200), status in 200u16..500) {
+        survives(&account(), PATH, &body, status);
+    }
+}
