@@ -13,7 +13,7 @@ pub struct MsgId(pub u64);
 impl MsgId {
     /// What an id says, by the papers' layout.
     #[must_use]
-    pub const fn parts(self) -> MsgIdParts {
+    pub fn parts(self) -> MsgIdParts {
         let cut = |from: u32, bits: u32| (self.0 >> from) & ((1 << bits) - 1);
         MsgIdParts {
             month: cut(60, 4) as u8,

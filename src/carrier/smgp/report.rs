@@ -2,7 +2,7 @@
 //!
 //! Source: section 7. The id may hold zeros, spaces and colons, so the body is never searched from its start.
 
-use super::super::pdu::{Field, Octets, PduError, Reader};
+use super::super::pdu::{Octets, PduError, Reader};
 use super::MsgId;
 
 /// How the id stood in the body.
