@@ -129,7 +129,7 @@ pub fn split(text: &str, coding: Coding, reference: Reference) -> Result<Vec<Seg
         }
         Ok(Segment { coding, place: Place::new(reference, total, number), body })
     };
-    pieces.into_iter().zip(1..).map(segment).collect()
+    pieces.into_iter().zip(1..=total).map(segment).collect()
 }
 
 /// Units that a segment with a header holds: what it is billed with, less what a longer header takes.
