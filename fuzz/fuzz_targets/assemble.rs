@@ -18,7 +18,7 @@ fuzz_target!(|bytes: &[u8]| {
         let content = [5, 0, 3, five[1], five[2], five[3], five[1] % 3];
         let (Some(place), body) = coding::header(&content, true) else { continue };
         now += Duration::from_secs(five[4].into());
-        let coding = if five[0] & 128 == 0 { Coding::Ucs2 } else { Coding::Gb };
+        let coding = if five[0] & 128 == 0 { Coding::UCS2 } else { Coding::GB };
         let done = assembler.offer(now, five[0] & 3, coding, place, body.to_vec(), offered);
         offered += 1;
         out.extend(done.repeated);

@@ -255,10 +255,17 @@ mod tests {
 
     impl Test {
         /// Texts that are done, with `!` where something is missing, and the repeated tag.
-        fn offer(&mut self, at: u64, key: &'static str, place: Place, text: &str, tag: u32) -> (Vec<String>, Option<u32>) {
+        fn offer(
+            &mut self,
+            at: u64,
+            key: &'static str,
+            place: Place,
+            text: &str,
+            tag: u32,
+        ) -> (Vec<String>, Option<u32>) {
             let now = Duration::from_secs(at);
-            let body = Coding::Ucs2.encode(text).unwrap();
-            let offered = self.0.offer(now, key, Coding::Ucs2, place, body, tag);
+            let body = Coding::UCS2.encode(text).unwrap();
+            let offered = self.0.offer(now, key, Coding::UCS2, place, body, tag);
             (offered.done.iter().map(told).collect(), offered.repeated)
         }
     }
@@ -318,11 +325,11 @@ mod tests {
 
     #[test]
     fn a_character_cut_between_segments_is_whole_again() {
-        let bytes = Coding::Ucs2.encode("🎉").unwrap();
+        let bytes = Coding::UCS2.encode("🎉").unwrap();
         let mut assembler = Assembler::new(LIMITS);
         let now = Duration::ZERO;
-        assembler.offer(now, (), Coding::Ucs2, place(1, 2, 1), bytes[..2].to_vec(), ());
-        let offered = assembler.offer(now, (), Coding::Ucs2, place(1, 2, 2), bytes[2..].to_vec(), ());
+        assembler.offer(now, (), Coding::UCS2, place(1, 2, 1), bytes[..2].to_vec(), ());
+        let offered = assembler.offer(now, (), Coding::UCS2, place(1, 2, 2), bytes[2..].to_vec(), ());
         assert_eq!(offered.done[0].text(), "🎉");
     }
 }

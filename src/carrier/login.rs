@@ -133,12 +133,7 @@ pub fn server(status: u32, width: StatusWidth, sent: &Authenticator, secret: &Se
 ///
 /// Stock simulators and some gateways prove nothing: fail a login on `None` only where the user asked for it.
 #[must_use]
-pub fn server_proves(
-    proof: &Authenticator,
-    status: u32,
-    sent: &Authenticator,
-    secret: &Secret,
-) -> Option<StatusWidth> {
+pub fn server_proves(proof: &Authenticator, status: u32, sent: &Authenticator, secret: &Secret) -> Option<StatusWidth> {
     [StatusWidth::Four, StatusWidth::One].into_iter().find(|&width| server(status, width, sent, secret).same(proof))
 }
 

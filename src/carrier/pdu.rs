@@ -230,6 +230,14 @@ impl Sequence {
     }
 }
 
+/// The command and the number of a PDU of CMPP or SMGP whose body may be unreadable, so that it can be answered; `None`
+/// below twelve bytes.
+#[must_use]
+pub fn head(bytes: &[u8]) -> Option<(u32, Sequence)> {
+    let mut from = Reader::new(bytes.get(4..)?);
+    Some((from.field("command").ok()?, Sequence(from.field("sequence").ok()?)))
+}
+
 /// The set bit that makes an answer's command of a request's.
 pub(crate) const ANSWER: u32 = 0x8000_0000;
 

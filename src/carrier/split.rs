@@ -86,10 +86,7 @@ impl std::fmt::Debug for Segment {
 /// What a text in this coding is billed as: ASCII in septets, all else as the aggregators count.
 #[must_use]
 pub fn billed(text: &str, coding: Coding) -> Length {
-    match coding {
-        Coding::Ascii => billed_carrier(text),
-        Coding::Binary | Coding::Card | Coding::Gb | Coding::Other(_) | Coding::Ucs2 => billed_cn(text),
-    }
+    if coding == Coding::ASCII { billed_carrier(text) } else { billed_cn(text) }
 }
 
 /// Cuts a composed text into segments that share `reference`; one segment without a header when it fits.
@@ -102,9 +99,9 @@ pub fn billed(text: &str, coding: Coding) -> Length {
 /// [`SplitError`]; nothing is ever dropped.
 pub fn split(text: &str, coding: Coding, reference: Reference) -> Result<Vec<Segment>, SplitError> {
     let bytes = coding.encode(text)?;
-    let limit = if coding == Coding::Ascii { SEGMENT_ASCII } else { SEGMENT };
+    let limit = if coding == Coding::ASCII { SEGMENT_ASCII } else { SEGMENT };
     let billed = billed(text, coding);
-    if coding == Coding::Ascii && billed.encoding != Encoding::Gsm7 {
+    if coding == Coding::ASCII && billed.encoding != Encoding::Gsm7 {
         // ASCII's one character that is no septet makes the bill one for UTF-16.
         let at = text.chars().position(|c| gsm7_septets(c).is_none()).unwrap_or(0);
         return Err(CodingError::Character { at }.into());
@@ -171,9 +168,9 @@ mod tests {
 
     #[test]
     fn seventy_units_are_one_segment_without_a_header() {
-        let one = split(&"测".repeat(70), Coding::Ucs2, BYTE).unwrap();
+        let one = split(&"测".repeat(70), Coding::UCS2, BYTE).unwrap();
         assert_eq!((one.len(), one[0].place(), one[0].content().len()), (1, None, 140));
-        let two = split(&"测".repeat(71), Coding::Ucs2, BYTE).unwrap();
+        let two = split(&"测".repeat(71), Coding::UCS2, BYTE).unwrap();
         assert_eq!(two.iter().map(|s| s.content().len()).collect::<Vec<_>>(), [140, 14]);
         assert_eq!(two[0].content()[..6], [5, 0, 3, 42, 2, 1]);
         assert_eq!(two[1].content()[..6], [5, 0, 3, 42, 2, 2]);
@@ -181,45 +178,45 @@ mod tests {
 
     #[test]
     fn a_longer_header_must_not_cost_more() {
-        assert_eq!(count(&"测".repeat(132), Coding::Ucs2, WORD), Ok(2));
+        assert_eq!(count(&"测".repeat(132), Coding::UCS2, WORD), Ok(2));
         let more = SplitError::MoreParts { billed: 2, needed: 3 };
-        assert_eq!(count(&"测".repeat(133), Coding::Ucs2, WORD), Err(more));
-        assert_eq!(count(&"测".repeat(133), Coding::Ucs2, BYTE), Ok(2));
+        assert_eq!(count(&"测".repeat(133), Coding::UCS2, WORD), Err(more));
+        assert_eq!(count(&"测".repeat(133), Coding::UCS2, BYTE), Ok(2));
     }
 
     #[test]
     fn pairs_are_whole_in_every_coding() {
         // 33 pairs in 67 units; in GB 18030 four bytes each, 132 of 134.
-        assert_eq!(count(&"🎉".repeat(67), Coding::Ucs2, BYTE), Ok(3));
-        assert_eq!(count(&"🎉".repeat(67), Coding::Gb, BYTE), Ok(3));
+        assert_eq!(count(&"🎉".repeat(67), Coding::UCS2, BYTE), Ok(3));
+        assert_eq!(count(&"🎉".repeat(67), Coding::GB, BYTE), Ok(3));
         // A Tibetan letter is one unit and four bytes: 67 of them are 268 bytes.
-        assert_eq!(count("ཀ", Coding::Gb, BYTE), Ok(1));
+        assert_eq!(count("ཀ", Coding::GB, BYTE), Ok(1));
         let more = SplitError::MoreParts { billed: 1, needed: 3 };
-        assert_eq!(count(&"ཀ".repeat(70), Coding::Gb, BYTE), Err(more));
-        assert!(matches!(count(&"ཀ".repeat(71), Coding::Gb, BYTE), Err(SplitError::MoreParts { billed: 2, .. })));
+        assert_eq!(count(&"ཀ".repeat(70), Coding::GB, BYTE), Err(more));
+        assert!(matches!(count(&"ཀ".repeat(71), Coding::GB, BYTE), Err(SplitError::MoreParts { billed: 2, .. })));
     }
 
     #[test]
     fn gb_has_as_many_segments_as_the_bill_though_fewer_would_hold_it() {
         let text = "a".repeat(135);
-        assert_eq!((billed(&text, Coding::Gb).parts, count(&text, Coding::Gb, BYTE)), (3, Ok(3)));
+        assert_eq!((billed(&text, Coding::GB).parts, count(&text, Coding::GB, BYTE)), (3, Ok(3)));
     }
 
     #[test]
     fn ascii_is_billed_in_septets() {
-        assert_eq!(count(&"a".repeat(159), Coding::Ascii, BYTE), Ok(1));
-        assert_eq!(count(&"a".repeat(160), Coding::Ascii, BYTE), Err(SplitError::MoreParts { billed: 1, needed: 2 }));
-        assert_eq!(count(&"a".repeat(161), Coding::Ascii, BYTE), Ok(2));
-        assert_eq!(count(&"[".repeat(80), Coding::Ascii, BYTE), Ok(1));
-        assert_eq!(count(&"[".repeat(153), Coding::Ascii, BYTE), Ok(3));
+        assert_eq!(count(&"a".repeat(159), Coding::ASCII, BYTE), Ok(1));
+        assert_eq!(count(&"a".repeat(160), Coding::ASCII, BYTE), Err(SplitError::MoreParts { billed: 1, needed: 2 }));
+        assert_eq!(count(&"a".repeat(161), Coding::ASCII, BYTE), Ok(2));
+        assert_eq!(count(&"[".repeat(80), Coding::ASCII, BYTE), Ok(1));
+        assert_eq!(count(&"[".repeat(153), Coding::ASCII, BYTE), Ok(3));
         let no_septet = SplitError::Coding(CodingError::Character { at: 1 });
-        assert_eq!(count("a`", Coding::Ascii, BYTE), Err(no_septet));
+        assert_eq!(count("a`", Coding::ASCII, BYTE), Err(no_septet));
     }
 
     #[test]
     fn more_than_255_segments_are_refused() {
-        assert_eq!(count(&"测".repeat(67 * 255), Coding::Ucs2, BYTE), Ok(255));
-        assert_eq!(count(&"测".repeat(67 * 255 + 1), Coding::Ucs2, BYTE), Err(SplitError::TooLong));
-        assert_eq!(count(&"测".repeat(10_000_000), Coding::Ucs2, BYTE), Err(SplitError::TooLong));
+        assert_eq!(count(&"测".repeat(67 * 255), Coding::UCS2, BYTE), Ok(255));
+        assert_eq!(count(&"测".repeat(67 * 255 + 1), Coding::UCS2, BYTE), Err(SplitError::TooLong));
+        assert_eq!(count(&"测".repeat(10_000_000), Coding::UCS2, BYTE), Err(SplitError::TooLong));
     }
 }

@@ -87,8 +87,7 @@ impl ValidTime {
     /// [`FieldError::Range`] for what is no time, [`FieldError::TooLong`] for more than sixteen characters.
     pub fn read(field: &[u8]) -> Result<Self, FieldError> {
         let wrong = |what| FieldError::Range { what };
-        let chars: &[u8; 16] =
-            field.try_into().map_err(|_| FieldError::TooLong { bytes: field.len(), max: 16 })?;
+        let chars: &[u8; 16] = field.try_into().map_err(|_| FieldError::TooLong { bytes: field.len(), max: 16 })?;
         if !chars[..15].iter().all(u8::is_ascii_digit) {
             return Err(wrong("digit"));
         }

@@ -37,14 +37,16 @@ pub fn carrier_protocol(name: &str) -> Option<Protocol> {
 /// Reads one PDU.
 #[must_use]
 pub fn carrier_decode(protocol: &str, bytes: &[u8]) -> Option<Result<SeenPdu, String>> {
-    Some(match carrier_protocol(protocol)? {
-        Protocol::Cmpp(version) => {
-            cmpp::Pdu::decode(bytes, version).map(|pdu| seen(&cmpp_name(&pdu), |out| pdu.encode(out)))
+    Some(
+        match carrier_protocol(protocol)? {
+            Protocol::Cmpp(version) => {
+                cmpp::Pdu::decode(bytes, version).map(|pdu| seen(&cmpp_name(&pdu), |out| pdu.encode(out)))
+            }
+            Protocol::Sgip => sgip::Pdu::decode(bytes).map(|pdu| seen(&sgip_name(&pdu), |out| pdu.encode(out))),
+            Protocol::Smgp => smgp::Pdu::decode(bytes).map(|pdu| seen(&smgp_name(&pdu), |out| pdu.encode(out))),
         }
-        Protocol::Sgip => sgip::Pdu::decode(bytes).map(|pdu| seen(&sgip_name(&pdu), |out| pdu.encode(out))),
-        Protocol::Smgp => smgp::Pdu::decode(bytes).map(|pdu| seen(&smgp_name(&pdu), |out| pdu.encode(out))),
-    }
-    .map_err(|e| e.to_string()))
+        .map_err(|e| e.to_string()),
+    )
 }
 
 fn seen(named: &(&str, Map<String, Value>), encode: impl FnOnce(&mut Vec<u8>)) -> SeenPdu {
@@ -426,13 +428,15 @@ fn put_submit(submit: &cmpp::Submit, out: &mut Map<String, Value>) {
             "dest_terminal_id": dest_terminal_id.json(),
             "reserve": reserve.json(),
         }),
-        cmpp::Terminals::V30 { fee_terminal_id, fee_terminal_type, dest_terminal_id, dest_terminal_type, link_id } => json!({
-            "fee_terminal_id": fee_terminal_id.json(),
-            "fee_terminal_type": fee_terminal_type,
-            "dest_terminal_id": dest_terminal_id.json(),
-            "dest_terminal_type": dest_terminal_type,
-            "link_id": link_id.json(),
-        }),
+        cmpp::Terminals::V30 { fee_terminal_id, fee_terminal_type, dest_terminal_id, dest_terminal_type, link_id } => {
+            json!({
+                "fee_terminal_id": fee_terminal_id.json(),
+                "fee_terminal_type": fee_terminal_type,
+                "dest_terminal_id": dest_terminal_id.json(),
+                "dest_terminal_type": dest_terminal_type,
+                "link_id": link_id.json(),
+            })
+        }
     };
     out.extend(more.as_object().cloned().unwrap_or_default());
 }

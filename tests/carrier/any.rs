@@ -74,22 +74,24 @@ pub(crate) fn cmpp_pdu(version: cmpp::Version) -> impl Strategy<Value = cmpp::Pd
         (octets(), any::<u8>(), octets(), octets()).prop_map(|(time, query_type, query_code, reserve)| {
             Body::Query(cmpp::Query { time, query_type, query_code, reserve })
         }),
-        (octets(), any::<u8>(), octets(), any::<[u32; 8]>(), octets()).prop_map(|(time, query_type, query_code, n, r)| {
-            Body::QueryResp(cmpp::QueryResp {
-                time,
-                query_type,
-                query_code,
-                mt_tlmsg: n[0],
-                mt_tlusr: n[1],
-                mt_scs: n[2],
-                mt_wt: n[3],
-                mt_fl: n[4],
-                mo_scs: n[5],
-                mo_wt: n[6],
-                mo_fl: n[7],
-                reserve: r,
-            })
-        }),
+        (octets(), any::<u8>(), octets(), any::<[u32; 8]>(), octets()).prop_map(
+            |(time, query_type, query_code, n, r)| {
+                Body::QueryResp(cmpp::QueryResp {
+                    time,
+                    query_type,
+                    query_code,
+                    mt_tlmsg: n[0],
+                    mt_tlusr: n[1],
+                    mt_scs: n[2],
+                    mt_wt: n[3],
+                    mt_fl: n[4],
+                    mo_scs: n[5],
+                    mo_wt: n[6],
+                    mo_fl: n[7],
+                    reserve: r,
+                })
+            }
+        ),
         submit(version).prop_map(Body::Submit),
         answer().prop_map(Body::SubmitResp),
         Just(Body::Terminate),

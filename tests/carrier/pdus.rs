@@ -163,7 +163,8 @@ mod seen {
     fn results_have_the_width_of_the_gateway_not_of_the_link() {
         for version in [Version::V20, Version::V30] {
             let narrow = cmpp::Pdu::decode(&wire("00000015 80000004 00000001 0000000000000007 08"), version).unwrap();
-            let wide = cmpp::Pdu::decode(&wire("00000018 80000004 00000001 0000000000000007 00000008"), version).unwrap();
+            let wide =
+                cmpp::Pdu::decode(&wire("00000018 80000004 00000001 0000000000000007 00000008"), version).unwrap();
             for (pdu, width) in [(narrow, ResultCode::V20(8)), (wide, ResultCode::V30(8))] {
                 assert!(matches!(pdu.body, Body::SubmitResp(a) if a.result == width && a.result.value() == 8));
             }

@@ -34,7 +34,7 @@ impl MsgId {
         let mut rest = (number + u32::from(index)) % 1_000_000;
         let mut bytes = self.0;
         for byte in bytes[7..].iter_mut().rev() {
-            *byte = ((rest / 10 % 10) << 4 | rest % 10) as u8;
+            *byte = (((rest / 10 % 10) << 4) | (rest % 10)) as u8;
             rest /= 100;
         }
         Some(Self(bytes))

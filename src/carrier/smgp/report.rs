@@ -172,9 +172,13 @@ mod tests {
 
     #[test]
     fn keys_are_spelled_as_gateways_like() {
-        for tail in [TAIL.replace("Submit date", "submit_date").replace("done date", "done_date"), TAIL.to_lowercase()] {
+        for tail in [TAIL.replace("Submit date", "submit_date").replace("done date", "done_date"), TAIL.to_lowercase()]
+        {
             let report = Report::read(&body(&[1; 10], &tail)).unwrap();
-            assert_eq!((report.submit_date.as_bytes(), report.done_date.as_bytes()), (&b"2607080901"[..], &b"2607080902"[..]));
+            assert_eq!(
+                (report.submit_date.as_bytes(), report.done_date.as_bytes()),
+                (&b"2607080901"[..], &b"2607080902"[..])
+            );
         }
     }
 

@@ -3,6 +3,12 @@
 //! Messages go over a link that we open; replies and reports come over a link that the gateway opens to us. There is no
 //! id of a message but the twelve bytes of its number, which a report repeats.
 
+mod number;
+mod send;
+
+pub use number::{Number, sp_node};
+pub use send::{Service, user_number};
+
 use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -11,10 +17,6 @@ use super::coding::Coding;
 use super::pdu::{
     self, ANSWER, Field, FieldError, Octets, PduError, Reader, Receivers, SGIP_CONTENT, framed, layout, named_length,
 };
-use super::split::Segment;
-use super::valid::ValidTime;
-use crate::clock::Timestamp;
-use crate::phone::Phone;
 use crate::secret::Secret;
 
 /// Bytes of the longest PDU that we send; 100 receivers with 140 bytes of content would be 2383.
@@ -30,80 +32,6 @@ pub struct Pdu {
     pub sequence: Number,
     /// What it says.
     pub body: Body,
-}
-
-/// The number of a request, and so the identity of a message: store all twelve bytes before sending.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub struct Number {
-    /// Who numbered it; a number like 3010012345, above what a signed integer holds.
-    pub node: u32,
-    /// `mmddhhmmss` of Beijing as a number; the year is not told.
-    pub time: u32,
-    /// Counts from 0 and wraps; with the other two it must never come twice.
-    pub counter: u32,
-}
-
-impl Number {
-    /// The number of a request made at a moment.
-    #[must_use]
-    pub fn at(node: u32, moment: Timestamp, counter: u32) -> Self {
-        Self { node, time: super::login::LoginTime::at(moment).0, counter }
-    }
-
-    /// The twelve bytes.
-    #[must_use]
-    pub fn to_bytes(self) -> [u8; 12] {
-        let mut bytes = [0; 12];
-        for (four, part) in bytes.chunks_exact_mut(4).zip([self.node, self.time, self.counter]) {
-            four.copy_from_slice(&part.to_be_bytes());
-        }
-        bytes
-    }
-
-    /// The number that [`Number::to_bytes`] wrote.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; 12]) -> Self {
-        let [a, b, c, d, e, f, g, h, i, j, k, l] = bytes;
-        let part = u32::from_be_bytes;
-        Self { node: part([a, b, c, d]), time: part([e, f, g, h]), counter: part([i, j, k, l]) }
-    }
-}
-
-/// Twenty-four hexadecimal digits, the form to store.
-impl fmt::Display for Number {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:08x}{:08x}{:08x}", self.node, self.time, self.counter)
-    }
-}
-
-impl Field for Number {
-    fn read(from: &mut Reader<'_>, what: &'static str) -> Result<Self, PduError> {
-        from.array(what).map(Self::from_bytes)
-    }
-
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.to_bytes());
-    }
-}
-
-/// The node id of an SP: 3, the area code of its city with the leading 0, and the enterprise code. Area 10 and code 12345 give
-/// 3010012345, area 755 gives 3075512345.
-///
-/// A number that the operator assigned goes before this.
-///
-/// # Errors
-/// [`FieldError::Range`] for an area code outside 10 to 999, or an enterprise code above 99999.
-pub const fn sp_node(area: u16, enterprise: u32) -> Result<u32, FieldError> {
-    // With its leading 0 the code is left-aligned in four digits.
-    let area = match area {
-        10..=99 => area as u32 * 10,
-        100..=999 => area as u32,
-        _ => return Err(FieldError::Range { what: "area code" }),
-    };
-    if enterprise > 99_999 {
-        return Err(FieldError::Range { what: "enterprise code" });
-    }
-    Ok(3_000_000_000 + area * 100_000 + enterprise)
 }
 
 /// What a PDU says.
@@ -470,113 +398,16 @@ impl Pdu {
     }
 }
 
-/// A number as SGIP wants it: `86` and eleven digits.
+/// The command and the number of a PDU whose body may be unreadable, so that it can be answered; `None` below twenty bytes.
 #[must_use]
-pub fn user_number(phone: Phone) -> Octets<21> {
-    let mut raw = [0; 21];
-    raw[..2].copy_from_slice(b"86");
-    for (to, from) in raw[2..].iter_mut().zip(phone.national().bytes()) {
-        *to = from;
-    }
-    Octets::from_wire(&raw)
-}
-
-/// What every message of an account says alike.
-#[derive(Clone, Debug)]
-pub struct Service {
-    /// The enterprise code, 0 to 99999.
-    pub corp_id: Octets<5>,
-    /// The service code.
-    pub service_type: Octets<10>,
-    /// Who pays; twenty-one `0` for the SP.
-    pub charge_number: Octets<21>,
-    /// 1 is free.
-    pub fee_type: u8,
-    /// Fen.
-    pub fee_value: Octets<6>,
-    /// 0 to 9.
-    pub priority: u8,
-}
-
-impl Service {
-    /// An account whose messages the SP pays for and the receiver gets free.
-    ///
-    /// # Errors
-    /// [`FieldError`] when a code does not fit its field.
-    pub fn new(corp_id: &str, service_type: &str) -> Result<Self, FieldError> {
-        Ok(Self {
-            corp_id: Octets::new(corp_id)?,
-            service_type: Octets::new(service_type)?,
-            charge_number: Octets::new("000000000000000000000")?,
-            fee_type: 1,
-            fee_value: Octets::new("0")?,
-            priority: 0,
-        })
-    }
-
-    /// One segment of a message to all of `to`, with a report asked for always.
-    ///
-    /// # Errors
-    /// [`FieldError::Receivers`] for none, more than 100, or more than [`MAX_SENT`] bytes allow with this content;
-    /// [`FieldError::Range`] for a relative time, which SGIP does not know.
-    pub fn submit(
-        &self,
-        sp_number: Octets<21>,
-        to: &[Phone],
-        segment: &Segment,
-        expire: Option<ValidTime>,
-    ) -> Result<Submit, FieldError> {
-        if matches!(expire, Some(ValidTime::Relative(_))) {
-            return Err(FieldError::Range { what: "relative time" });
-        }
-        let content = segment.content();
-        let room = MAX_SENT.saturating_sub(143 + content.len()) / 21;
-        if to.len() > room {
-            return Err(FieldError::Receivers { count: to.len(), max: room.min(Receivers::<21>::MAX) });
-        }
-        Ok(Submit {
-            sp_number,
-            charge_number: self.charge_number,
-            user_number: Receivers::new(to.iter().copied().map(user_number).collect())?,
-            corp_id: self.corp_id,
-            service_type: self.service_type,
-            fee_type: self.fee_type,
-            fee_value: self.fee_value,
-            given_value: Octets::new("0")?,
-            agent_flag: 0,
-            morelateto_mt_flag: 2,
-            priority: self.priority,
-            expire_time: expire.map_or(Octets::EMPTY, ValidTime::field),
-            schedule_time: Octets::EMPTY,
-            report_flag: 1,
-            tp_pid: 0,
-            tp_udhi: u8::from(segment.place().is_some()),
-            message_coding: segment.coding(),
-            message_type: 0,
-            content: Content::new(content)?,
-            reserve: Octets::EMPTY,
-        })
-    }
+pub fn head(bytes: &[u8]) -> Option<(u32, Number)> {
+    let mut from = Reader::new(bytes.get(4..)?);
+    Some((from.field("command").ok()?, from.field("sequence").ok()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn node_ids_are_those_of_the_papers() {
-        assert_eq!(sp_node(10, 12_345), Ok(3_010_012_345));
-        assert_eq!(sp_node(755, 12_345), Ok(3_075_512_345));
-        assert!(sp_node(9, 1).is_err() && sp_node(1000, 1).is_err() && sp_node(10, 100_000).is_err());
-    }
-
-    #[test]
-    fn a_number_is_its_twelve_bytes() {
-        let at = Number::at(3_010_012_345, "2026-11-20T20:32:25+08:00".parse().unwrap(), 7);
-        assert_eq!(at.time, 1_120_203_225);
-        assert_eq!(Number::from_bytes(at.to_bytes()), at);
-        assert_eq!(at.to_string(), crate::id::hex(&at.to_bytes()));
-    }
 
     #[test]
     fn a_password_is_told_apart_and_not_told() {
