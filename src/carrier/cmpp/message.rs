@@ -89,7 +89,7 @@ pub struct Deliver {
     pub msg_fmt: Coding,
     /// 0 a reply, 1 a report.
     pub registered_delivery: u8,
-    /// What the phone wrote, or what [`Report::read`] reads.
+    /// What the phone wrote, or what [`Report::read`](super::Report::read) reads.
     pub content: Content,
     /// The phone, in the widths of the version.
     pub origin: Origin,
