@@ -38,6 +38,7 @@
 //! | [`entry`], [`ticket`], [`ledger`] | states of a row; what a provider is given; begin and settle |
 //! | [`store`] | the trait every database implements, and SQLite |
 //! | [`provider`], [`inbound`] | platforms behind one trait; what comes back from them |
+//! | `carrier` | CMPP, SGIP and SMGP: PDUs, long messages, windows of delivery (feature `carrier`) |
 //! | [`campaign`], [`intake`] | plan, funnel, run, report; replies and reports into events |
 //! | [`optin`] | the door: shops, accounts, opt-ins, stops, imports, questions |
 //! | `testing` | mock, fake gateways, store suite, clock by hand (feature `testing`) |
@@ -49,6 +50,7 @@
 //!
 //! | feature | default | brings |
 //! |---|---|---|
+//! | `carrier` | no | the carriers' own protocols; `tokio/net` |
 //! | `http` | yes | the one HTTP client, and so the sending of all platforms |
 //! | `sqlite` | yes | [`store::SqliteStore`]; the bundled engine needs a C compiler |
 //! | `testing` | no | the module `testing`; outside semver |
@@ -59,6 +61,8 @@
 
 pub mod campaign;
 pub mod cap;
+#[cfg(feature = "carrier")]
+pub mod carrier;
 pub mod clock;
 pub mod consent;
 pub mod delivery;
