@@ -14,6 +14,14 @@ pub enum IdError {
         /// Zero-based position.
         at: usize,
     },
+    /// A character that is no digit, where only digits are allowed, at this position (counted in characters from 0).
+    #[error("character {at} of a {what} is no digit from 0 to 9")]
+    Digit {
+        /// Which name.
+        what: &'static str,
+        /// Zero-based position.
+        at: usize,
+    },
     /// Nothing was given.
     #[error("a {what} is needed")]
     Empty {
@@ -126,6 +134,58 @@ name!(
     VariantName,
     "variant name"
 );
+
+/// A sub-port extension (扩展码): the digits behind an account's port (码号) that a message comes from and a reply goes to.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Extension(Box<str>);
+
+impl Extension {
+    /// More digits are refused: a carrier's number has at most 20, of which a port takes eight. Platforms allow fewer.
+    pub const MAX: usize = 12;
+
+    /// Takes 1 to 12 digits; `01` and `1` are two extensions.
+    ///
+    /// # Errors
+    /// [`IdError`] naming the position of the first character that is no digit.
+    pub fn new(digits: impl AsRef<str>) -> Result<Self, IdError> {
+        let (what, digits) = ("sub-port extension", digits.as_ref());
+        if digits.is_empty() {
+            return Err(IdError::Empty { what });
+        }
+        if let Some(at) = digits.chars().position(|c| !c.is_ascii_digit()) {
+            return Err(IdError::Digit { what, at });
+        }
+        if digits.len() > Self::MAX {
+            return Err(IdError::TooLong { what, max: Self::MAX });
+        }
+        Ok(Self(digits.into()))
+    }
+
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::str::FromStr for Extension {
+    type Err = IdError;
+
+    fn from_str(s: &str) -> Result<Self, IdError> {
+        Self::new(s)
+    }
+}
 
 /// A person's pseudonym in the store: the first 16 bytes of HMAC-SHA-256 over (kind, E.164 number) under the index key.
 ///

@@ -3,6 +3,11 @@
 //! Everything is recorded before the platform is answered, and may be told any number of times: the same (source, event
 //! id) for the same person changes nothing.
 
+mod attribution;
+
+use attribution::Attributed;
+pub use attribution::Attribution;
+
 use crate::clock::Timestamp;
 use crate::consent::Envelope;
 use crate::delivery::{Class, Found, classify};
@@ -126,6 +131,8 @@ pub struct ReplyEvent {
     pub reading: Reading,
     /// When recorded, and whether it had been before.
     pub recorded: Recorded,
+    /// By what it was known whom the reply answers, when it was recorded first.
+    pub attribution: Attribution,
     /// The caller's own reference of the message that was answered: the last one of these owners, where there is one.
     pub caller_ref: Option<String>,
 }
@@ -155,7 +162,8 @@ pub struct ReportEvent {
 
 impl fmt::Debug for ReplyEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ReplyEvent({:?}, {:?}, {:?})", self.phone, self.reading, self.recorded)
+        let (phone, reading, recorded) = (self.phone, &self.reading, self.recorded);
+        write!(f, "ReplyEvent({phone:?}, {reading:?}, {recorded:?}, {})", self.attribution.as_str())
     }
 }
 
@@ -253,20 +261,9 @@ impl Optin106 {
 
     async fn account_reply(&self, account: &AccountId, reply: Reply) -> Result<ReplyEvent, StoreError> {
         let rid = self.store().keyring().rid(reply.phone);
-        let (extension, signature) = (reply.extension.as_deref(), reply.signature.as_deref());
-        let signing = self.shops_signing(account, extension, signature).await?;
-        let shop = if let [(_, shop)] = signing[..] { Some(shop) } else { None };
-        let mut owners: Vec<OwnerKey> = signing.into_iter().map(|(owner, _)| owner).collect();
-        owners.sort_unstable();
-        owners.dedup();
-        let mut why = "signature_or_extension";
-        if owners.is_empty() {
-            let from = reply.at.min(self.clock().now()).minus(days(SENDERS_DAYS));
-            owners = self.store().senders(rid, Some(account.clone()), from).await?;
-            why = "sent_through_account";
-        }
+        let to = self.attribute(account, rid, &reply).await?;
         let envelope = Envelope { source: account.to_string(), event_id: reply.event_id, actor: String::new() };
-        let said = Said { rid, phone: reply.phone, shop, owners, why, at: Some(reply.at), text: &reply.text };
+        let said = Said { rid, phone: reply.phone, to, at: Some(reply.at), text: &reply.text };
         self.record_reply(said, None, envelope).await
     }
 
@@ -285,41 +282,57 @@ impl Optin106 {
             h.update(when.millis().to_be_bytes());
             h.update(said.text);
         });
+        let envelope = told.envelope.clone();
         let (lane, change) = match reading.intent {
             Intent::Complaint | Intent::Stop => (Lane::Urgent, self.reply_stop(&said, reading, kind, told, when)),
             Intent::Other | Intent::Yes => (Lane::Normal, self.reply_note(&said, reading, kind, told)),
         };
         let recorded = recorded(self.change_one(lane, change).await?)?;
-        let caller_ref = self.caller_ref(said.rid, None, &said.owners).await?;
-        Ok(ReplyEvent { phone: said.phone, reading, recorded, caller_ref })
+        let first = if recorded.repeated { self.kept(said.rid, &envelope, kind, teller).await? } else { None };
+        let attribution = first.unwrap_or(said.to.by);
+        let caller_ref = self.caller_ref(said.rid, None, &said.to.owners).await?;
+        Ok(ReplyEvent { phone: said.phone, reading, recorded, attribution, caller_ref })
+    }
+
+    /// The attribution that a reply was recorded with: extensions and signatures may have changed since.
+    async fn kept(
+        &self,
+        rid: Rid,
+        envelope: &Envelope,
+        kind: &str,
+        teller: Option<ShopKey>,
+    ) -> Result<Option<Attribution>, StoreError> {
+        let events = self.store().events(rid).await?;
+        let of = events.iter().filter(|r| r.kind == kind && r.source == envelope.source);
+        let mut kept = of
+            .filter(|r| r.event_id == envelope.event_id)
+            .filter_map(|r| Attribution::parse(r.detail["attribution"].as_str()?));
+        Ok(kept.find(|a| (*a == Attribution::Shop) == teller.is_some()))
     }
 
     fn reply_stop(&self, said: &Said<'_>, reading: Reading, kind: &'static str, told: Told, when: Timestamp) -> Change {
         let mut detail = if kind == COMPLAINT { case_detail("reply", when) } else { json!({}) };
         detail["rule"] = reading.rule.into();
+        detail["attribution"] = said.to.by.as_str().into();
         let scopes = match reading.breadth {
-            Breadth::Everyone => Some(vec![Scope::Everyone]),
-            Breadth::Sender if said.owners.is_empty() => None,
-            Breadth::Sender => {
-                detail["attribution"] = said.why.into();
-                Some(said.owners.iter().copied().map(Scope::Owner).collect())
-            }
+            Breadth::Sender if !said.to.owners.is_empty() => said.to.owners.iter().copied().map(Scope::Owner).collect(),
+            Breadth::Everyone | Breadth::Sender => vec![Scope::Everyone],
         };
         let sealed = self.seal_case(said.rid, told.key, None, Some(said.text));
-        let (rid, shop, at) = (said.rid, said.shop, said.at);
+        let (rid, shop, at, scopes) = (said.rid, said.to.shop, said.at, Some(scopes));
         StopChange { rid, told, kind, shop, at, scopes, detail, sealed: Some(sealed) }.change()
     }
 
     /// A reply that stops nothing. A yes is evidence for a consent that the shop records, never consent by itself.
     fn reply_note(&self, said: &Said<'_>, reading: Reading, kind: &'static str, told: Told) -> Change {
         let sealed = seal(self.store().keyring(), said.rid, told.key, quoted(said.text).as_bytes());
-        let detail = json!({ "rule": reading.rule });
+        let detail = json!({ "rule": reading.rule, "attribution": said.to.by.as_str() });
         Change {
             rid: said.rid,
             key: told.key,
             envelope: told.envelope,
             kind,
-            shop: said.shop,
+            shop: said.to.shop,
             claimed: said.at,
             load: Load::Nothing,
             decide: Box::new(move |_| Ok(Effect { events: Vec::new(), detail, sealed: Some(sealed) })),
@@ -440,7 +453,8 @@ impl ShopHandle {
     ) -> Result<ReplyEvent, StoreError> {
         let shop = self.current().await?;
         let rid = self.optin().store().keyring().rid(phone);
-        let said = Said { rid, phone, shop: Some(shop.key), owners: vec![shop.owner], why: "shop", at, text };
+        let to = Attributed { owners: vec![shop.owner], shop: Some(shop.key), by: Attribution::Shop };
+        let said = Said { rid, phone, to, at, text };
         self.optin().record_reply(said, Some(shop.key), envelope).await
     }
 
@@ -479,9 +493,7 @@ impl ShopHandle {
 struct Said<'a> {
     rid: Rid,
     phone: Phone,
-    shop: Option<ShopKey>,
-    owners: Vec<OwnerKey>,
-    why: &'static str,
+    to: Attributed,
     at: Option<Timestamp>,
     text: &'a str,
 }

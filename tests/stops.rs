@@ -7,12 +7,12 @@ mod shop;
 use futures_util::{StreamExt, TryStreamExt};
 use optin106::clock::Timestamp;
 use optin106::facts::Scope;
-use optin106::id::{AccountId, OwnerId};
+use optin106::id::{AccountId, Extension, OwnerId};
 use optin106::inbound::{Inbound, Reply, Report};
-use optin106::intake::IntakeEvent;
+use optin106::intake::{Attribution, IntakeEvent, ReplyEvent};
 use optin106::optin::{AccountSignature, Complaint, ImportReport, OptOut, StopScope, Via};
 use optin106::stop::Intent;
-use optin106::{Envelope, Shop};
+use optin106::{Envelope, Shop, ShopHandle};
 use shop::{World, at, opt_in, phone};
 use std::time::Duration;
 
@@ -54,15 +54,19 @@ async fn an_opt_out_reaches_every_shop_of_the_owner_and_is_effective_at_once_whe
     assert_eq!(w.optin.store().rebuild().await.unwrap(), 0);
 }
 
-/// Begins one message of `w.shop` to person 1 and leaves it open, as a worker does that is about to send.
 async fn begin_one(w: &World) -> optin106::id::Reference {
+    begin_of(w, &w.shop, "acc-1").await
+}
+
+/// Begins one message of `shop` to person 1 and leaves it open, as a worker does that is about to send.
+async fn begin_of(w: &World, shop: &ShopHandle, account: &str) -> optin106::id::Reference {
     use optin106::gate::{Case, judge};
     use optin106::id::{CampaignName, Reference, Rid};
     use optin106::store::{BeginAsk, Begun, PlanRow, message_place, message_row};
     let store = w.optin.store();
-    let account = AccountId::new("acc-1").unwrap();
+    let account = AccountId::new(account).unwrap();
     w.optin.put_account(&account, Default::default()).await.unwrap();
-    let shop = store.shop(w.shop.id()).await.unwrap().unwrap();
+    let shop = store.shop(shop.id()).await.unwrap().unwrap();
     let name = CampaignName::new("c1").unwrap();
     let campaign = store.open_campaign(shop.key, &name, vec![1]).await.unwrap().key;
     let rid = w.rid(1);
@@ -197,43 +201,206 @@ async fn a_complaint_about_a_shop_reaches_its_owner() {
     assert_eq!(clears(&w).await, (false, false, true));
 }
 
-fn reply(signature: Option<&str>, extension: Option<&str>) -> Inbound {
-    Inbound::Reply(Reply {
+fn reply(signature: Option<&str>, extension: Option<&str>) -> Reply {
+    Reply {
         event_id: "m-1".into(),
         phone: phone(1),
         text: "退订".into(),
         extension: extension.map(Into::into),
         signature: signature.map(Into::into),
         at: at(5, 10),
-    })
+    }
+}
+
+fn account() -> AccountId {
+    AccountId::new("acc-1").unwrap()
+}
+
+fn ext(digits: &str) -> Extension {
+    Extension::new(digits).unwrap()
+}
+
+/// Takes a reply to `acc-1` in, twice: told again it changes nothing and is attributed as it was recorded.
+async fn takes(w: &World, reply: Reply) -> ReplyEvent {
+    let mut taken = Vec::new();
+    for repeated in [false, true] {
+        let event = w.optin.take_in(&account(), "aliyun", Inbound::Reply(reply.clone())).await.unwrap();
+        let IntakeEvent::Reply(event) = event else { panic!("a reply") };
+        assert_eq!(event.recorded.repeated, repeated);
+        taken.push(event);
+    }
+    assert_eq!(taken[0].attribution, taken[1].attribution);
+    assert_eq!(w.optin.store().rebuild().await.unwrap(), 0);
+    let events = w.optin.store().events(w.rid(1)).await.unwrap();
+    assert_eq!(events.last().unwrap().detail["attribution"], taken[0].attribution.as_str(), "the reason is kept");
+    taken.remove(0)
 }
 
 #[tokio::test]
 async fn an_accounts_reply_is_attributed_by_extension_then_signature_then_sends_then_everyone() {
-    let account = AccountId::new("acc-1").unwrap();
-    for (signature, extension, sent_by, after) in [
-        (Some("样品小铺"), None, None, (true, true, false)),
-        (Some("示例专营店"), None, None, (false, false, true)),
-        (Some("样品小铺"), Some("01"), None, (false, false, true)),
-        (None, Some("99"), Some("shop-b"), (true, true, false)),
-        (None, None, None, (false, false, false)),
+    use Attribution as By;
+    for (signature, extension, sent_by, by, after) in [
+        (None, Some("01"), None, By::Extension, (false, false, true)),
+        (None, Some("02"), None, By::Extension, (true, true, false)),
+        // The extension goes before the signature, and that before who sent.
+        (Some("样品小铺"), Some("01"), Some("shop-b"), By::Extension, (false, false, true)),
+        (Some("示例旗舰店"), Some("02"), Some("shop-a"), By::Extension, (true, true, false)),
+        (Some("样品小铺"), None, Some("shop-a"), By::Signature, (true, true, false)),
+        (Some("示例专营店"), None, Some("shop-b"), By::Signature, (false, false, true)),
+        // Spelt otherwise at this account.
+        (Some("样品铺子"), None, None, By::Signature, (true, true, false)),
+        // What names nobody falls through.
+        (Some("样品小铺"), Some("99"), None, By::Signature, (true, true, false)),
+        (Some("样品小铺"), Some("1"), None, By::Signature, (true, true, false)),
+        (Some("样品小铺"), Some("1069012345678901"), None, By::Signature, (true, true, false)),
+        (None, Some("99"), Some("shop-b"), By::SentThroughAccount, (true, true, false)),
+        (Some("谁也不是"), Some("x"), Some("shop-a"), By::SentThroughAccount, (false, false, true)),
+        (None, Some("99"), None, By::Everyone, (false, false, false)),
+        (Some("谁也不是"), None, None, By::Everyone, (false, false, false)),
+        (None, None, None, By::Everyone, (false, false, false)),
     ] {
         let w = three_consents().await;
-        let bound = AccountSignature::new("示例旗舰店").unwrap().extension("01");
-        let one = optin106::Owner::new("91330100MA00000001").unwrap();
-        let shop = Shop::new("shop-a", one, "示例旗舰店").unwrap().at_account(account.clone(), bound);
-        w.optin.shop(shop).await.unwrap();
+        let two = optin106::Owner::new("91330100MA00000002").unwrap();
+        let spelt = AccountSignature::new("样品铺子").unwrap();
+        w.optin.shop(Shop::new("shop-b", two, "样品小铺").unwrap().at_account(account(), spelt)).await.unwrap();
+        w.shop.assign_extension(&account(), &ext("01")).await.unwrap();
+        w.other.assign_extension(&account(), &ext("02")).await.unwrap();
+        // Of another account: nobody's here.
+        w.other.assign_extension(&AccountId::new("acc-2").unwrap(), &ext("99")).await.unwrap();
         if let Some(shop) = sent_by {
             past_send(&w, shop, at(4, 10)).await;
         }
-        for repeated in [false, true] {
-            let event = w.optin.take_in(&account, "aliyun", reply(signature, extension)).await.unwrap();
-            let IntakeEvent::Reply(event) = event else { panic!("a reply") };
-            assert_eq!(event.recorded.repeated, repeated);
-        }
-        assert_eq!(clears(&w).await, after, "{signature:?} {extension:?} {sent_by:?}");
-        assert_eq!(w.optin.store().rebuild().await.unwrap(), 0);
+        let told = format!("{signature:?} {extension:?} {sent_by:?}");
+        let event = takes(&w, reply(signature, extension)).await;
+        assert_eq!(event.attribution, by, "{told}");
+        assert_eq!(clears(&w).await, after, "{told}");
+        assert!(format!("{event:?}").contains(by.as_str()));
     }
+}
+
+#[tokio::test]
+async fn who_sent_through_the_account_in_31_days_is_reached_and_who_sent_through_another_is_not() {
+    let w = three_consents().await;
+    begin_of(&w, &w.other, "acc-1").await;
+    let sent = w.clock_now();
+    begin_of(&w, &w.shop, "acc-2").await;
+    for (days, by, after) in
+        [(31, Attribution::SentThroughAccount, (true, true, false)), (32, Attribution::Everyone, (false, false, false))]
+    {
+        let when = sent.plus_days(days);
+        w.clock.set(when.plus(Duration::from_secs(60)));
+        let reply = Reply { at: when, event_id: format!("m-{days}"), ..reply(None, None) };
+        assert_eq!(takes(&w, reply).await.attribution, by, "{days}");
+        let stops = w.optin.lookup(phone(1)).await.unwrap().stops;
+        let free = |shop: &ShopHandle| {
+            !stops.iter().any(|s| s.scope == Scope::Everyone || s.owner.as_ref() == Some(shop.owner_id()))
+        };
+        assert_eq!((free(&w.shop), free(&w.sibling), free(&w.other)), after, "{days}");
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_stops_nothing_keeps_its_attribution_too() {
+    let w = three_consents().await;
+    w.shop.assign_extension(&account(), &ext("01")).await.unwrap();
+    let event = takes(&w, Reply { text: "什么时候发货".into(), ..reply(None, Some("01")) }).await;
+    assert_eq!((event.reading.intent, event.attribution), (Intent::Other, Attribution::Extension));
+    assert_eq!(clears(&w).await, (true, true, true));
+    for repeated in [false, true] {
+        let event = w.shop.reply(phone(1), "R", Some(at(5, 10)), told()).await.unwrap();
+        assert_eq!((event.recorded.repeated, event.attribution), (repeated, Attribution::Shop));
+    }
+}
+
+/// The registry may say another by then.
+#[tokio::test]
+async fn a_reply_told_again_is_attributed_as_it_was_recorded() {
+    let w = three_consents().await;
+    w.clock.set(at(5, 9));
+    let told = Reply { at: at(5, 11), ..reply(Some("样品小铺"), Some("01")) };
+    w.clock.set(at(5, 12));
+    assert_eq!(takes(&w, told.clone()).await.attribution, Attribution::Signature);
+    w.shop.assign_extension(&account(), &ext("01")).await.unwrap();
+    let later = Reply { at: at(5, 13), event_id: "m-2".into(), ..told.clone() };
+    w.clock.set(at(5, 14));
+    let again = w.optin.take_in(&account(), "aliyun", Inbound::Reply(told)).await.unwrap();
+    let IntakeEvent::Reply(again) = again else { panic!("a reply") };
+    assert!(again.recorded.repeated && again.attribution == Attribution::Signature);
+    assert_eq!(clears(&w).await, (true, true, false));
+    assert_eq!(takes(&w, later).await.attribution, Attribution::Extension);
+    assert_eq!(clears(&w).await, (false, false, false));
+}
+
+#[tokio::test]
+async fn an_extension_rests_180_days_for_others_and_none_for_its_own_shop() {
+    use optin106::optin::{EXTENSION_REST_DAYS, ExtensionError};
+    assert_eq!(EXTENSION_REST_DAYS, 180);
+    let w = three_consents().await;
+    let mine = w.shop.assign_extension(&account(), &ext("01")).await.unwrap();
+    assert_eq!((mine.since, mine.free_from), (at(5, 10), None));
+    let held = w.other.assign_extension(&account(), &ext("01")).await.unwrap_err();
+    assert_eq!(held.code(), "extension_held");
+    assert!(w.sibling.assign_extension(&account(), &ext("01")).await.is_err(), "a shop's, not an owner's");
+    assert_eq!(w.other.release_extension(&account(), &ext("01")).await.unwrap(), None);
+
+    w.clock.set(at(6, 10));
+    let free = at(6 + 180, 10);
+    let mine = w.shop.release_extension(&account(), &ext("01")).await.unwrap().unwrap();
+    assert_eq!(mine.free_from, Some(free));
+    assert_eq!(w.shop.extensions().await.unwrap(), [mine]);
+    for when in [at(6, 10), at(185, 10), free.minus(Duration::from_millis(1))] {
+        w.clock.set(when);
+        let resting = w.other.assign_extension(&account(), &ext("01")).await.unwrap_err();
+        assert!(matches!(resting, ExtensionError::Resting { free_from } if free_from == free), "{resting:?}");
+        assert_eq!(resting.code(), "extension_resting");
+        assert!(resting.to_string().contains(&free.to_string()));
+    }
+    let mine = w.shop.assign_extension(&account(), &ext("01")).await.unwrap();
+    assert_eq!((mine.since, mine.free_from), (at(5, 10), None), "at once");
+    let anew = w.shop.release_extension(&account(), &ext("01")).await.unwrap().unwrap().free_from.unwrap();
+    w.clock.set(free);
+    assert_eq!(w.other.assign_extension(&account(), &ext("01")).await.unwrap_err().code(), "extension_resting");
+    w.clock.set(anew);
+    w.other.assign_extension(&account(), &ext("01")).await.unwrap();
+    assert!(w.shop.extensions().await.unwrap().is_empty());
+    assert_eq!(w.other.extensions().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_reply_to_an_extension_is_its_last_shops_for_180_days_and_no_later_shops() {
+    let w = three_consents().await;
+    w.shop.assign_extension(&account(), &ext("01")).await.unwrap();
+    w.clock.set(at(6, 10));
+    w.shop.release_extension(&account(), &ext("01")).await.unwrap();
+    let free = at(186, 10);
+    let by = async |when: Timestamp, id: &str| {
+        let reply = Reply { at: when, event_id: id.into(), ..reply(None, Some("01")) };
+        let attribution = takes(&w, reply).await.attribution;
+        (attribution, w.optin.store().events(w.rid(1)).await.unwrap().last().unwrap().shop)
+    };
+    let key = async |shop: &ShopHandle| w.optin.store().shop(shop.id()).await.unwrap().map(|s| s.key);
+    let before = free.minus(Duration::from_millis(1));
+    w.clock.set(before);
+    assert_eq!(by(before, "1").await, (Attribution::Extension, key(&w.shop).await));
+    // Nobody's then: doubt is wider.
+    w.clock.set(free);
+    assert_eq!(by(free, "2").await, (Attribution::Everyone, None));
+    w.clock.set(free.plus_days(1));
+    w.other.assign_extension(&account(), &ext("01")).await.unwrap();
+    w.clock.set(free.plus_days(2));
+    assert_eq!(by(free.plus_days(2), "3").await, (Attribution::Extension, key(&w.other).await));
+    // Written before it came to this shop, told late.
+    assert_eq!(by(before, "4").await, (Attribution::Everyone, None));
+}
+
+#[test]
+fn an_extension_is_digits() {
+    for (text, why) in [("", "needed"), ("0a", "character 1"), ("１", "character 0"), ("1234567890123", "at most 12")]
+    {
+        let e = Extension::new(text).unwrap_err().to_string();
+        assert!(e.contains(why), "{text}: {e}");
+    }
+    assert_eq!(ext("123456789012").as_str(), "123456789012");
 }
 
 #[tokio::test]

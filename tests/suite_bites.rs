@@ -36,6 +36,7 @@ fn noticed_by(promise: Break) -> &'static [&'static str] {
         Break::ForgetsRepeats => &["a_change_with_the_same_event_returns_the_first_answer"],
         Break::GivesNothingBack => &["a_begin_charges_once_and_what_was_not_sent_gives_it_back"],
         Break::IgnoresHolds => &["a_hold_on_anything_blocks_the_begin"],
+        Break::IgnoresRest => &["an_extension_is_one_shops_until_it_has_rested"],
         Break::IgnoresStops => &["a_stop_after_planning_blocks_the_begin", "no_begin_commits_after_an_opt_out"],
         Break::Overspends => &["a_budget_is_never_exceeded"],
         Break::ResendsUnknown => &["a_doubt_keeps_its_charge_and_is_never_begun_again"],

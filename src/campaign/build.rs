@@ -323,6 +323,7 @@ async fn leg(
     if !signature.is_filed() {
         return Err(CampaignError::SignatureNotFiled { account: account.clone() });
     }
+    let extension = shop.sends_from(account).await?;
     let name = &spec.variants[0].0;
     let parsed = Signature::parse(signature.signature())
         .map_err(|source| CampaignError::Text { variant: name.clone(), source })?;
@@ -335,7 +336,7 @@ async fn leg(
             &parsed,
             seen,
             binding,
-            signature.extension_bound(),
+            extension.as_ref().map(crate::id::Extension::as_str),
             parts,
             settings.price,
         )));

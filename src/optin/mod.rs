@@ -5,6 +5,7 @@
 mod accounts;
 mod bulk;
 mod consents;
+pub(crate) mod extensions;
 mod find;
 mod import;
 mod proof;
@@ -15,6 +16,7 @@ pub(crate) mod told;
 
 pub use accounts::{AccountSettings, Accounts};
 pub use consents::{RecordError, Recorded};
+pub use extensions::{EXTENSION_REST_DAYS, ExtensionError, ShopExtension};
 pub use find::{FactsAt, FoundRow, History, Standing, StandingStop};
 pub use import::{ImportError, ImportReport, ImportedRow, PastSendRow, StopExport, StopRow};
 pub use proof::ProofError;

@@ -90,9 +90,6 @@ pub struct AccountSignature {
     signature: String,
     /// Whether the platform has approved it.
     filed: bool,
-    /// The sub-port extension that the shop's messages come from: replies to it are replies to this shop.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    extension: Option<String>,
     /// Templates filed there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     templates: Vec<TemplateBinding>,
@@ -105,20 +102,13 @@ impl AccountSignature {
     /// [`TextError`].
     pub fn new(signature: impl AsRef<str>) -> Result<Self, TextError> {
         let signature = Signature::parse(signature.as_ref().trim())?.as_str().to_owned();
-        Ok(Self { signature, filed: true, extension: None, templates: Vec::new() })
+        Ok(Self { signature, filed: true, templates: Vec::new() })
     }
 
     /// The platform has not approved it yet: nothing is sent through this account.
     #[must_use]
     pub fn not_filed(mut self) -> Self {
         self.filed = false;
-        self
-    }
-
-    /// The sub-port extension of this shop at this account.
-    #[must_use]
-    pub fn extension(mut self, extension: impl Into<String>) -> Self {
-        self.extension = Some(extension.into());
         self
     }
 
@@ -137,11 +127,6 @@ impl AccountSignature {
     /// Whether the platform has approved it.
     pub fn is_filed(&self) -> bool {
         self.filed
-    }
-
-    /// The sub-port extension, if one is bound.
-    pub fn extension_bound(&self) -> Option<&str> {
-        self.extension.as_deref()
     }
 
     /// The templates filed at this account.
@@ -169,7 +154,6 @@ impl ShopSettings {
         self.accounts.get(account).cloned().unwrap_or_else(|| AccountSignature {
             signature: self.signature.clone(),
             filed: true,
-            extension: None,
             templates: Vec::new(),
         })
     }
@@ -241,7 +225,7 @@ impl ShopHandle {
 
 type Signs = (OwnerKey, ShopKey, ShopSettings);
 
-/// Who signs how at which account: a reply names its sender by extension or signature.
+/// Who signs how at which account: a reply may name its sender by signature.
 #[derive(Debug)]
 pub(super) struct Senders {
     read: Duration,
@@ -273,27 +257,14 @@ impl Optin106 {
         Ok(shops)
     }
 
-    /// The shops that sign so at this account, with their owners. Extension first; empty when nobody does.
+    /// The shops that sign so at this account, with their owners; empty when nobody does.
     pub(crate) async fn shops_signing(
         &self,
         account: &AccountId,
-        extension: Option<&str>,
-        signature: Option<&str>,
+        signature: &str,
     ) -> Result<Vec<(OwnerKey, ShopKey)>, StoreError> {
-        if extension.is_none() && signature.is_none() {
-            return Ok(Vec::new());
-        }
         let shops = self.senders().await?;
-        let that = |matches: &dyn Fn(&ShopSettings) -> bool| -> Vec<(OwnerKey, ShopKey)> {
-            shops.iter().filter(|(.., s)| matches(s)).map(|(o, k, _)| (*o, *k)).collect()
-        };
-        let by_extension = that(&|s| {
-            let bound = s.accounts.get(account).and_then(|a| a.extension.as_deref());
-            bound.is_some() && bound == extension
-        });
-        if !by_extension.is_empty() {
-            return Ok(by_extension);
-        }
-        Ok(that(&|s| signature.is_some_and(|told| told == s.at(account).signature || told == s.signature)))
+        let signs = |s: &ShopSettings| signature == s.at(account).signature || signature == s.signature;
+        Ok(shops.iter().filter(|(.., s)| signs(s)).map(|(owner, shop, _)| (*owner, *shop)).collect())
     }
 }

@@ -10,7 +10,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::entry::{RequestState, State};
 use crate::facts::{Event, Facts, Grant, OwnerKey, Person, ShopKey};
 use crate::gate::{Clearance, Decision};
-use crate::id::{AccountId, CampaignName, OwnerId, Reference, Rid, ShopId};
+use crate::id::{AccountId, CampaignName, Extension, OwnerId, Reference, Rid, ShopId};
 use crate::keyring::Keyring;
 use crate::policy::law::Code;
 use std::fmt;
@@ -149,6 +149,50 @@ pub struct AccountRow {
     pub hold: Option<String>,
     /// No begin before this moment.
     pub rest_until: Timestamp,
+}
+
+/// A sub-port extension of an account, and the shop that has it or had it last.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ExtensionRow {
+    /// Of which account.
+    pub account: AccountId,
+    /// The digits.
+    pub extension: Extension,
+    /// Whose.
+    pub shop: ShopKey,
+    /// When it came to this shop; giving up and taking again leaves it.
+    pub since: Timestamp,
+    /// When it was assigned last: a shop with several sends from the latest.
+    pub assigned: Timestamp,
+    /// When it was given up, or was last sent from after that, as far as known; `None` while the shop has it.
+    pub idle_since: Option<Timestamp>,
+}
+
+/// Who wants an extension.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ExtensionAsk {
+    /// Of which account.
+    pub account: AccountId,
+    /// Which.
+    pub extension: Extension,
+    /// For which shop.
+    pub shop: ShopKey,
+    /// How long it must have been idle before another shop gets it.
+    pub rest: std::time::Duration,
+}
+
+/// What became of an [`ExtensionAsk`].
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Assignment {
+    /// The shop has it, from now or from before.
+    Given(ExtensionRow),
+    /// Another shop has it.
+    Held,
+    /// Another shop had it.
+    Resting {
+        /// From when it may be given.
+        until: Timestamp,
+    },
 }
 
 /// What a hold is put on.
@@ -758,6 +802,23 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Reads an account.
     async fn account(&self, id: &AccountId) -> Result<Option<AccountRow>>;
+
+    /// Gives an extension to a shop, unless another has it or its rest is not over. The same shop gets it again at once.
+    async fn assign_extension(&self, ask: ExtensionAsk) -> Result<Assignment>;
+
+    /// Takes an extension back from a shop; the first time counts. `None`, and no change, when it is not that shop's.
+    async fn release_extension(
+        &self,
+        account: &AccountId,
+        extension: &Extension,
+        shop: ShopKey,
+    ) -> Result<Option<ExtensionRow>>;
+
+    /// Reads an extension of an account; `None` when no shop ever had it.
+    async fn extension(&self, account: &AccountId, extension: &Extension) -> Result<Option<ExtensionRow>>;
+
+    /// Extensions that a shop has, or was the last to have, by account and digits.
+    async fn extensions(&self, shop: ShopKey) -> Result<Vec<ExtensionRow>>;
 
     /// Puts a hold on something, or lifts it.
     async fn set_hold(&self, on: Subject, reason: Option<String>) -> Result<()>;

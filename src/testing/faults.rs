@@ -7,14 +7,14 @@
 use crate::clock::{Clock, Timestamp};
 use crate::entry::RequestState;
 use crate::facts::{Facts, OwnerKey, Person, ShopKey};
-use crate::id::{AccountId, CampaignName, OwnerId, Reference, Rid, ShopId};
+use crate::id::{AccountId, CampaignName, Extension, OwnerId, Reference, Rid, ShopId};
 use crate::keyring::Keyring;
 use crate::policy::law::Code;
 use crate::provider::{Outcome, Verdict, Verdicts};
 use crate::store::{
-    AccountRow, BeginAsk, Begun, CampaignKey, CampaignRow, Change, Changed, EventRow, Joined, Lane, Lease, Loaded,
-    Phase, PlanRow, Recovered, RefusedEntry, ReportAsk, Resolution, Result, ScanRow, Settled, Settlement, ShopRow,
-    Store, StoreError, Subject, Tally, UnknownRequest,
+    AccountRow, Assignment, BeginAsk, Begun, CampaignKey, CampaignRow, Change, Changed, EventRow, ExtensionAsk,
+    ExtensionRow, Joined, Lane, Lease, Loaded, Phase, PlanRow, Recovered, RefusedEntry, ReportAsk, Resolution, Result,
+    ScanRow, Settled, Settlement, ShopRow, Store, StoreError, Subject, Tally, UnknownRequest,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -34,6 +34,8 @@ pub enum Break {
     GivesNothingBack,
     /// A hold is not kept.
     IgnoresHolds,
+    /// An extension is given to another shop as soon as it was given up.
+    IgnoresRest,
     /// The gate sees persons without their stops.
     IgnoresStops,
     /// The budget is not looked at.
@@ -50,11 +52,12 @@ pub enum Break {
 
 impl Break {
     /// Every break.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ForgetsCharges,
         Self::ForgetsRepeats,
         Self::GivesNothingBack,
         Self::IgnoresHolds,
+        Self::IgnoresRest,
         Self::IgnoresStops,
         Self::Overspends,
         Self::ResendsUnknown,
@@ -314,6 +317,13 @@ macro_rules! delegate {
                 self.write(self.inner.set_hold(on, reason)).await
             }
 
+            async fn assign_extension(&self, mut ask: ExtensionAsk) -> Result<Assignment> {
+                if self.is(Break::IgnoresRest) {
+                    ask.rest = Duration::ZERO;
+                }
+                self.write(self.inner.assign_extension(ask)).await
+            }
+
             async fn claim(&self, campaign: CampaignKey, most: usize) -> Result<Vec<Lease>> {
                 let leases = self.write(self.inner.claim(campaign, most)).await?;
                 let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
@@ -351,6 +361,9 @@ delegate! {
     write merge_owners(from: &OwnerId, into: &OwnerId) -> ();
     write put_account(id: &AccountId, settings: String, pace: u32) -> AccountRow;
     read account(id: &AccountId) -> Option<AccountRow>;
+    write release_extension(account: &AccountId, extension: &Extension, shop: ShopKey) -> Option<ExtensionRow>;
+    read extension(account: &AccountId, extension: &Extension) -> Option<ExtensionRow>;
+    read extensions(shop: ShopKey) -> Vec<ExtensionRow>;
     read setting(name: &'static str) -> Option<String>;
     write put_setting(name: &'static str, value: String) -> ();
     write put_notice(hash: [u8; 32], version: String, text: String) -> ();

@@ -21,17 +21,18 @@ use crate::campaign::CampaignError;
 use crate::clock::{Clock, Sleep, Timestamp};
 use crate::consent::{Days, Envelope, Evidence, Method, Notice, OptIn, Purpose};
 use crate::entry::State;
-use crate::facts::{Event, Facts, Health, OwnerKey, Scope};
+use crate::facts::{Event, Facts, Health, OwnerKey, Scope, ShopKey};
 use crate::gate::{Case, judge};
-use crate::id::{AccountId, CampaignName, Reference, Rid};
+use crate::id::{AccountId, CampaignName, Extension, Reference, Rid};
 use crate::optin::{AccountSettings, Erasure, OptOut, Optin106, Owner, Shop, ShopHandle, StopScope, Via};
 use crate::phone::Phone;
 use crate::policy::Policy;
 use crate::policy::law::Code;
 use crate::provider::{Answer, Blame, Consequence, Verdict, Verdicts};
 use crate::store::{
-    BeginAsk, Begun, BegunRequest, BegunRows, CampaignRow, Change, Changed, Effect, Lane, Lease, Load, Phase, PlanRow,
-    ReportAsk, Resolution, Settlement, ShopRow, Store, StoreError, Subject, event_key,
+    Assignment, BeginAsk, Begun, BegunRequest, BegunRows, CampaignRow, Change, Changed, Effect, ExtensionAsk,
+    ExtensionRow, Lane, Lease, Load, Phase, PlanRow, ReportAsk, Resolution, Settlement, ShopRow, Store, StoreError,
+    Subject, event_key,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -124,6 +125,10 @@ list! { $
     what_nobody_drives_goes_where_the_journal_puts_it
     an_open_call_is_known_until_it_is_settled
     every_row_is_counted_once
+    an_extension_is_one_shops_until_it_has_rested
+    an_extension_taken_or_given_up_again_changes_nothing
+    an_extension_that_is_still_sent_from_rests_from_its_last_use
+    of_two_shops_that_race_for_an_extension_one_gets_it
 }
 
 /// Runs one test of the suite on a fresh database.
@@ -384,6 +389,29 @@ impl Bench {
 
 fn account() -> AccountId {
     AccountId::new("account-1").expect("a name")
+}
+
+const REST: Duration = Duration::from_secs(180 * 86_400);
+
+fn extension(digits: &str) -> Extension {
+    Extension::new(digits).expect("digits")
+}
+
+fn given(assignment: Assignment) -> ExtensionRow {
+    match assignment {
+        Assignment::Given(row) => row,
+        other @ (Assignment::Held | Assignment::Resting { .. }) => panic!("not given: {other:?}"),
+    }
+}
+
+/// Assigns, and repeats what is ambiguous.
+async fn assign(store: &Arc<dyn Store>, shop: &ShopHandle, digits: &str) -> Assignment {
+    let ask = ExtensionAsk { account: account(), extension: extension(digits), shop: shop.row().key, rest: REST };
+    sure(async || store.assign_extension(ask.clone()).await).await
+}
+
+async fn give_up(store: &Arc<dyn Store>, shop: &ShopHandle, digits: &str) -> Option<ExtensionRow> {
+    sure(async || store.release_extension(&account(), &extension(digits), shop.row().key).await).await
 }
 
 fn rows(begun: Begun) -> BegunRows {
@@ -1256,4 +1284,87 @@ async fn every_row_is_counted_once(b: Bench) {
     }
     let cost: u64 = tally.iter().filter(|t| t.state.is_charged()).map(|t| t.cost).sum();
     assert_eq!(cost, b.spent(&c).await);
+}
+
+async fn an_extension_is_one_shops_until_it_has_rested(b: Bench) {
+    let (one, two) = (b.shop("shop-1", "owner-1").await, b.shop("shop-2", "owner-2").await);
+    let row = given(assign(&b.store, &one, "01").await);
+    assert_eq!((row.shop, row.idle_since), (one.row().key, None));
+    assert_eq!(assign(&b.store, &two, "01").await, Assignment::Held);
+    assert_eq!(give_up(&b.store, &two, "01").await, None, "only its own shop gives it up");
+    assert_eq!(assign(&b.store, &two, "01").await, Assignment::Held);
+    // Other digits are another one, and so are the same digits of another account.
+    given(assign(&b.store, &two, "1").await);
+    let elsewhere = AccountId::new("account-2").expect("a name");
+    assert_eq!(sure(async || b.store.extension(&elsewhere, &extension("01")).await).await, None);
+
+    let idle = give_up(&b.store, &one, "01").await.and_then(|r| r.idle_since).expect("given up");
+    assert_eq!(idle, b.clock.now());
+    assert_eq!(assign(&b.store, &two, "01").await, Assignment::Resting { until: idle.plus(REST) });
+    let kept = sure(async || b.store.extension(&account(), &extension("01")).await).await;
+    assert_eq!(kept.map(|r| r.shop), Some(one.row().key), "its last shop's");
+    // The same shop gets it at once, and it rests anew.
+    given(assign(&b.store, &one, "01").await);
+    assert_eq!(assign(&b.store, &two, "01").await, Assignment::Held);
+    b.clock.advance(Duration::from_secs(60));
+    let until = give_up(&b.store, &one, "01").await.and_then(|r| r.idle_since).expect("given up").plus(REST);
+    b.clock.set(until.minus(Duration::from_millis(1)));
+    assert_eq!(assign(&b.store, &two, "01").await, Assignment::Resting { until });
+    b.clock.set(until);
+    let row = given(assign(&b.store, &two, "01").await);
+    assert_eq!((row.shop, row.since, row.idle_since), (two.row().key, until, None));
+    assert_eq!(assign(&b.store, &one, "01").await, Assignment::Held);
+    let digits = async |shop: &ShopHandle| -> Vec<String> {
+        let rows = sure(async || b.store.extensions(shop.row().key).await).await;
+        rows.iter().map(|r| r.extension.to_string()).collect()
+    };
+    assert_eq!((digits(&one).await, digits(&two).await), (vec![], vec!["01".to_owned(), "1".to_owned()]));
+}
+
+async fn an_extension_taken_or_given_up_again_changes_nothing(b: Bench) {
+    let shop = b.shop("shop-1", "owner-1").await;
+    let first = given(assign(&b.store, &shop, "01").await);
+    b.clock.advance(Duration::from_secs(60));
+    let row = given(assign(&b.store, &shop, "01").await);
+    assert_eq!((row.since, row.idle_since), (first.since, None));
+    let given_up = give_up(&b.store, &shop, "01").await;
+    b.clock.advance(Duration::from_secs(60));
+    assert_eq!(give_up(&b.store, &shop, "01").await, given_up, "the first time counts");
+    let ask = ExtensionAsk { account: account(), extension: extension("02"), shop: ShopKey(9_999), rest: REST };
+    let refused = again(async || b.store.assign_extension(ask.clone()).await).await;
+    assert_eq!(refused.expect_err("no such shop").code(), "not_registered");
+}
+
+async fn an_extension_that_is_still_sent_from_rests_from_its_last_use(b: Bench) {
+    let (one, c) = b.ready(4).await;
+    let two = b.shop("shop-2", "owner-2").await;
+    given(assign(&b.store, &one, "01").await);
+    let given_up = give_up(&b.store, &one, "01").await.and_then(|r| r.idle_since).expect("given up");
+    // A campaign that was built before goes on.
+    b.clock.advance(Duration::from_secs(3 * 86_400));
+    let c = Planned { lease: b.claim(&b.store, &c.row).await, ..c };
+    let before = b.clock.now();
+    assert_eq!(begun(&b.begin(&c, 4, 4).await), 4);
+    let used = sure(async || b.store.extension(&account(), &extension("01")).await).await;
+    let used = used.and_then(|r| r.idle_since).expect("given up");
+    assert!(used >= before && used > given_up);
+    b.clock.set(given_up.plus(REST));
+    assert_eq!(assign(&b.store, &two, "01").await, Assignment::Resting { until: used.plus(REST) });
+    b.clock.set(used.plus(REST));
+    given(assign(&b.store, &two, "01").await);
+}
+
+async fn of_two_shops_that_race_for_an_extension_one_gets_it(b: Bench) {
+    let (one, two) = (b.shop("shop-1", "owner-1").await, b.shop("shop-2", "owner-2").await);
+    let other = b.another();
+    for n in 0..40 {
+        let digits = n.to_string();
+        let (a, z) = tokio::join!(assign(&b.store, &one, &digits), assign(&other, &two, &digits));
+        let gets = |a: &Assignment| matches!(a, Assignment::Given(_));
+        assert!(gets(&a) != gets(&z), "extension {n}: {a:?} and {z:?}");
+        assert!([&a, &z].into_iter().any(|a| *a == Assignment::Held), "extension {n}: {a:?} and {z:?}");
+        let its = if gets(&a) { &one } else { &two };
+        let row = sure(async || other.extension(&account(), &extension(&digits)).await).await;
+        assert_eq!(row.map(|r| r.shop), Some(its.row().key), "extension {n}");
+    }
 }

@@ -6,6 +6,7 @@
 
 mod begin;
 mod campaigns;
+mod extensions;
 mod guarded;
 mod journal;
 mod people;
@@ -23,7 +24,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-const SCHEMA: i64 = 1;
+/// What brings a file from each schema to the next, from nothing on.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("schema_2.sql")];
+const SCHEMA: i64 = STEPS.len() as i64;
 /// "O106": the file is ours.
 const APPLICATION_ID: i64 = 0x4f31_3036;
 /// The first engine without the WAL-reset race between processes.
@@ -249,13 +252,21 @@ fn migrate_in(conn: &Connection, keyring: &Keyring) -> Result<()> {
     if found > SCHEMA {
         return Err(StoreError::NewerSchema { found, known: SCHEMA });
     }
+    let done = usize::try_from(found).map_err(|_| StoreError::Corrupt(None))?;
+    for step in STEPS.iter().skip(done) {
+        conn.execute_batch(step).map_err(error)?;
+    }
     let id = keyring.index_id();
     if found == 0 {
-        conn.execute_batch(include_str!("schema.sql")).map_err(error)?;
         conn.execute("INSERT INTO meta VALUES ('index_key', ?1), ('seq', 0)", [&id[..]]).map_err(error)?;
         conn.pragma_update(None, "application_id", APPLICATION_ID).map_err(error)?;
     }
     conn.pragma_update(None, "user_version", SCHEMA).map_err(error)?;
+    let oldest: i64 =
+        conn.query_row("SELECT value FROM meta WHERE name = 'oldest_reader'", [], |r| r.get(0)).map_err(error)?;
+    if oldest > SCHEMA {
+        return Err(StoreError::NewerSchema { found: oldest, known: SCHEMA });
+    }
     let known: Vec<u8> =
         conn.query_row("SELECT value FROM meta WHERE name = 'index_key'", [], |r| r.get(0)).map_err(error)?;
     if known == id { Ok(()) } else { Err(StoreError::KeyMismatch) }
@@ -337,6 +348,27 @@ impl super::Store for SqliteStore {
 
     async fn account(&self, id: &AccountId) -> Result<Option<AccountRow>> {
         self.account_(id).await
+    }
+
+    async fn assign_extension(&self, ask: ExtensionAsk) -> Result<Assignment> {
+        self.assign_extension_(ask).await
+    }
+
+    async fn release_extension(
+        &self,
+        account: &AccountId,
+        extension: &Extension,
+        shop: ShopKey,
+    ) -> Result<Option<ExtensionRow>> {
+        self.release_extension_(account, extension, shop).await
+    }
+
+    async fn extension(&self, account: &AccountId, extension: &Extension) -> Result<Option<ExtensionRow>> {
+        self.extension_(account, extension).await
+    }
+
+    async fn extensions(&self, shop: ShopKey) -> Result<Vec<ExtensionRow>> {
+        self.extensions_(shop).await
     }
 
     async fn set_hold(&self, on: Subject, reason: Option<String>) -> Result<()> {

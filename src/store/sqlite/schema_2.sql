@@ -1,0 +1,16 @@
+-- Schema 2, on top of schema 1: who has which sub-port extension of which account, or had it last.
+CREATE TABLE extension (account TEXT NOT NULL, digits TEXT NOT NULL, shop INTEGER NOT NULL REFERENCES shop(id),
+    since INTEGER NOT NULL, assigned INTEGER NOT NULL, released INTEGER, PRIMARY KEY (account, digits)) WITHOUT ROWID;
+CREATE INDEX extension_shop ON extension (shop);
+-- Schema 1 kept them in the shops' settings, where two shops could bind one. Such a one is nobody's: replies to it go to
+-- the next step of attribution.
+INSERT INTO extension
+    SELECT account, digits, min(shop), 0, 0, NULL FROM (
+        SELECT s.id AS shop, a.key AS account,
+            CASE WHEN a.type = 'object' AND json_type(a.value, '$.extension') = 'text'
+                THEN json_extract(a.value, '$.extension') END AS digits
+        FROM shop s, json_each(CASE WHEN json_valid(s.settings) THEN s.settings ELSE '{}' END, '$.accounts') a)
+    WHERE length(digits) BETWEEN 1 AND 12 AND digits NOT GLOB '*[^0-9]*'
+    GROUP BY account, digits HAVING count(*) = 1;
+-- A program that does not know the registry would give an extension twice and send from one that it was not given.
+INSERT INTO meta VALUES ('oldest_reader', 2);
