@@ -738,3 +738,29 @@ async fn a_record_that_fails_costs_no_other_refusal_of_its_page() {
     }
     assert!(losses >= 3, "the failures did not meet the page: {losses}");
 }
+
+#[tokio::test]
+async fn messages_are_sent_from_the_extension_that_the_shop_has() {
+    let w = three_consents().await;
+    let mock = optin106::testing::MockProvider::new("mock");
+    w.optin.add_account(&account(), std::sync::Arc::new(mock.clone()), Default::default()).await.unwrap();
+    // A sibling's, and another account's, are not this shop's here.
+    w.sibling.assign_extension(&account(), &ext("77")).await.unwrap();
+    w.shop.assign_extension(&AccountId::new("acc-2").unwrap(), &ext("88")).await.unwrap();
+    let send = async |day: u64| {
+        w.clock.set(at(day, 10));
+        let campaign =
+            w.shop.campaign(format!("c{day}"), optin106::Purpose::Promotion).text("今晚上新").ends(at(day, 12));
+        let campaign = campaign.via(account()).plan(optin106::Audience::iter([phone(1)])).await.unwrap();
+        campaign.run().await.unwrap();
+        mock.sent().iter().filter(|s| s.begun_at >= at(day, 10)).map(|s| s.extension.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(send(5).await, [None]);
+    w.shop.assign_extension(&account(), &ext("02")).await.unwrap();
+    assert_eq!(send(15).await, [Some("02".to_owned())]);
+    // The one assigned last.
+    w.shop.assign_extension(&account(), &ext("01")).await.unwrap();
+    assert_eq!(send(25).await, [Some("01".to_owned())]);
+    w.shop.release_extension(&account(), &ext("01")).await.unwrap();
+    assert_eq!(send(35).await, [Some("02".to_owned())]);
+}

@@ -77,6 +77,8 @@ pub struct Sent {
     pub reference: Reference,
     /// The account that sent.
     pub account: AccountId,
+    /// The sub-port extension that it was to be sent from.
+    pub extension: Option<String>,
     /// When it was recorded as begun.
     pub begun_at: Timestamp,
     /// The consent event that it rests on.
@@ -332,6 +334,7 @@ impl MockProvider {
                 text: ticket.text().unwrap_or(request.rendition().text()).to_owned(),
                 reference: request.reference(),
                 account: request.account().clone(),
+                extension: request.rendition().extension().map(str::to_owned),
                 begun_at: request.begun_at(),
                 grant: ticket.clearance().grant(),
                 call,
