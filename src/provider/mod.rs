@@ -4,6 +4,7 @@
 //! [`Request`] that says so.
 
 pub mod aliyun;
+pub mod baidu;
 #[cfg(all(test, feature = "testing", feature = "http"))]
 mod cloud_tests;
 pub mod cmcc_mas;

@@ -22,6 +22,7 @@ macro_rules! account {
 use account;
 
 mod aliyun;
+mod baidu;
 mod cmcc_mas;
 mod counts;
 mod ctyun;
@@ -38,6 +39,7 @@ mod ucloud;
 mod yunpian;
 
 pub use aliyun::FakeAliyun;
+pub use baidu::FakeBaidu;
 pub use cmcc_mas::FakeCmccMas;
 pub use ctyun::FakeCtyun;
 pub use huawei::FakeHuawei;
@@ -63,7 +65,7 @@ use crate::provider::{
     wire::{HttpSettings, SettingsError},
 };
 use counts::Counts;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
@@ -200,6 +202,7 @@ type Maker = fn() -> Account;
 /// Every platform with a gateway, and the account that [`Account::named`] gives.
 const PLATFORMS: &[(&str, Maker)] = &[
     ("aliyun", || FakeAliyun::default().into()),
+    ("baidu", || FakeBaidu::default().into()),
     ("cmcc_mas", || FakeCmccMas::default().into()),
     ("ctyun", || FakeCtyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),
@@ -320,7 +323,19 @@ struct Shared {
     account: Account,
     check_signature: bool,
     state: Mutex<State>,
+    once: Mutex<VecDeque<Once>>,
 }
+
+/// What a token of the caller's stands for.
+struct Once {
+    token: Box<str>,
+    /// Of the request's body.
+    hash: String,
+    rows: Vec<Row>,
+}
+
+/// Tokens remembered.
+const TOKENS: usize = 1024;
 
 #[derive(Default)]
 struct State {
@@ -344,7 +359,14 @@ impl Gateway {
     pub fn new(account: impl Into<Account>) -> Self {
         let state = State { keep_all: true, ..State::default() };
         let account = account.into();
-        Self { shared: Arc::new(Shared { account, check_signature: true, state: Mutex::new(state) }) }
+        Self {
+            shared: Arc::new(Shared {
+                account,
+                check_signature: true,
+                state: Mutex::new(state),
+                once: Mutex::default(),
+            }),
+        }
     }
 
     /// The account that it knows.
@@ -600,6 +622,43 @@ impl Desk<'_> {
 
     /// Lets the script rule a send that the platform finds valid, and remembers what was taken.
     fn rule(&self, order: Order<'_>, refusals: Refusals<'_>, now: Timestamp) -> Ruling {
+        self.taken(order, refusals, now).map_or_else(|ruling| ruling, |(rows, step)| answered(rows, step))
+    }
+
+    /// As [`Self::rule`], where the same bytes with the same token are one message: what was taken once is answered
+    /// again, as the script says, and not taken again. `None` when the token came with other bytes. What was not taken is
+    /// not remembered, and without a token nothing is.
+    fn rule_once(
+        &self,
+        token: &str,
+        bytes: &[u8],
+        order: Order<'_>,
+        refusals: Refusals<'_>,
+        now: Timestamp,
+    ) -> Option<Ruling> {
+        if token.is_empty() {
+            return Some(self.rule(order, refusals, now));
+        }
+        // Held all the while: of two calls at the same time one is the first.
+        let mut once = self.gateway.shared.once.lock().unwrap_or_else(PoisonError::into_inner);
+        let hash = crate::provider::sign::sha256_hex(bytes);
+        if let Some(known) = once.iter().find(|o| *o.token == *token) {
+            let step = self.gateway.next_step();
+            let again = || refused(&step).unwrap_or_else(|| answered(known.rows.clone(), step.clone()));
+            return (known.hash == hash).then(again);
+        }
+        Some(match self.taken(order, refusals, now) {
+            Err(ruling) => ruling,
+            Ok((rows, step)) => {
+                once.truncate(TOKENS - 1);
+                once.push_front(Once { token: token.into(), hash, rows: rows.clone() });
+                answered(rows, step)
+            }
+        })
+    }
+
+    /// The rows of what was taken and how it is to be answered; else how it was refused.
+    fn taken(&self, order: Order<'_>, refusals: Refusals<'_>, now: Timestamp) -> Result<(Vec<Row>, Step), Ruling> {
         let picky = self.gateway.refuses_numbers();
         let (Refusals::Each(invalid) | Refusals::Whole(invalid)) = refusals;
         let mut rows = Vec::with_capacity(order.lines.len());
@@ -611,44 +670,56 @@ impl Desk<'_> {
                 Some(_) => None,
             };
             if let (Some(code), Refusals::Whole(_)) = (&refused, refusals) {
-                return Ruling::Refused(code.clone());
+                return Err(Ruling::Refused(code.clone()));
             }
             let number = parsed.unwrap_or_default();
             rows.push(Row { written: line.written, number, text: line.text, id: line.id, refused });
         }
         let step = self.gateway.next_step();
-        match &step {
-            Step::Refuse(code) => return Ruling::Refused(code.clone()),
-            Step::Throttle => return Ruling::Throttled,
-            Step::Redirect(_) => return broken(&step).map_or(Ruling::Throttled, Ruling::Broken),
-            Step::Partial { every, code } if matches!(refusals, Refusals::Each(_)) => {
-                for row in rows.iter_mut().step_by((*every).max(1)).filter(|r| r.refused.is_none()) {
-                    row.refused = Some(code.to_string());
-                }
+        if let Some(ruling) = refused(&step) {
+            return Err(ruling);
+        }
+        if let (Step::Partial { every, code }, Refusals::Each(_)) = (&step, refusals) {
+            for row in rows.iter_mut().step_by((*every).max(1)).filter(|r| r.refused.is_none()) {
+                row.refused = Some(code.to_string());
             }
-            _ => {}
         }
         self.gateway.take(self.serial, order.reference, order.template, &rows, now);
-        if step == Step::UnknownCode {
-            return Ruling::UnknownCode;
-        }
-        if let Some(mut reply) = broken(&step) {
-            reply.fault = fault_of(&step);
-            return Ruling::Broken(reply);
-        }
-        match step {
-            Step::DuplicateRows => rows.extend_from_within(..),
-            Step::Unnamed => {
-                let mut at = 0;
-                rows.retain(|_| {
-                    at += 1;
-                    at % 2 == 0
-                });
-            }
-            _ => {}
-        }
-        Ruling::Taken(rows, fault_of(&step))
+        Ok((rows, step))
     }
+}
+
+/// How a step refuses a send; `None` for those that take it.
+fn refused(step: &Step) -> Option<Ruling> {
+    match step {
+        Step::Refuse(code) => Some(Ruling::Refused(code.clone())),
+        Step::Throttle => Some(Ruling::Throttled),
+        Step::Redirect(_) => Some(broken(step).map_or(Ruling::Throttled, Ruling::Broken)),
+        _ => None,
+    }
+}
+
+/// How a step answers what was taken.
+fn answered(mut rows: Vec<Row>, step: Step) -> Ruling {
+    if step == Step::UnknownCode {
+        return Ruling::UnknownCode;
+    }
+    if let Some(mut reply) = broken(&step) {
+        reply.fault = fault_of(&step);
+        return Ruling::Broken(reply);
+    }
+    match step {
+        Step::DuplicateRows => rows.extend_from_within(..),
+        Step::Unnamed => {
+            let mut at = 0;
+            rows.retain(|_| {
+                at += 1;
+                at % 2 == 0
+            });
+        }
+        _ => {}
+    }
+    Ruling::Taken(rows, fault_of(&step))
 }
 
 /// Eleven digits of a mobile number in any spelling that the platforms take.
