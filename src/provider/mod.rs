@@ -4,6 +4,7 @@
 //! [`Request`] that says so.
 
 pub mod aliyun;
+pub mod chuanglan;
 #[cfg(all(test, feature = "testing", feature = "http"))]
 mod cloud_tests;
 pub mod cmcc_mas;
@@ -20,6 +21,7 @@ mod rows;
 pub mod sign;
 pub mod tencent;
 pub mod ucloud;
+mod variables;
 pub mod wire;
 pub mod yunpian;
 

@@ -4,6 +4,7 @@
 //! ([`Gateway::mount_wiremock`]) or served by itself ([`serve`]), where also resets and half answers are real.
 
 mod aliyun;
+mod chuanglan;
 mod cmcc_mas;
 mod counts;
 mod ctyun;
@@ -20,6 +21,7 @@ mod ucloud;
 mod yunpian;
 
 pub use aliyun::FakeAliyun;
+pub use chuanglan::FakeChuanglan;
 pub use cmcc_mas::FakeCmccMas;
 pub use ctyun::FakeCtyun;
 pub use huawei::FakeHuawei;
@@ -182,6 +184,7 @@ type Maker = fn() -> Account;
 /// Every platform with a gateway, and the account that [`Account::named`] gives.
 const PLATFORMS: &[(&str, Maker)] = &[
     ("aliyun", || FakeAliyun::default().into()),
+    ("chuanglan", || FakeChuanglan::default().into()),
     ("cmcc_mas", || FakeCmccMas::default().into()),
     ("ctyun", || FakeCtyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),

@@ -4,6 +4,7 @@
 //! a provider's vectors run.
 
 mod aliyun;
+mod chuanglan;
 mod cmcc_mas;
 mod ctyun;
 mod huawei;
@@ -56,6 +57,7 @@ trait Vectors: Sync {
 /// Every provider with vectors.
 const ALL: &[(&str, &dyn Vectors)] = &[
     ("aliyun", &aliyun::Suite),
+    ("chuanglan", &chuanglan::Suite),
     ("cmcc_mas", &cmcc_mas::Suite),
     ("ctyun", &ctyun::Suite),
     ("huawei", &huawei::Suite),
