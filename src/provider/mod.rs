@@ -19,6 +19,7 @@ pub mod qiniu;
 pub mod ronglian;
 mod rows;
 pub mod sign;
+pub mod submail;
 pub mod tencent;
 pub mod ucloud;
 mod variables;

@@ -16,6 +16,7 @@ mod qiniu;
 mod ronglian;
 mod script;
 mod server;
+mod submail;
 mod tencent;
 mod ucloud;
 mod yunpian;
@@ -32,6 +33,7 @@ pub use qiniu::FakeQiniu;
 pub use ronglian::FakeRonglian;
 pub use script::{Script, Step};
 pub use server::serve;
+pub use submail::FakeSubmail;
 pub use tencent::FakeTencent;
 pub use ucloud::FakeUcloud;
 pub use yunpian::FakeYunpian;
@@ -193,6 +195,7 @@ const PLATFORMS: &[(&str, Maker)] = &[
     ("netease", || FakeNetease::default().into()),
     ("qiniu", || FakeQiniu::default().into()),
     ("ronglian", || FakeRonglian::default().into()),
+    ("submail", || FakeSubmail::default().into()),
     ("tencent", || FakeTencent::default().into()),
     ("ucloud", || FakeUcloud::default().into()),
     ("yunpian", || FakeYunpian::default().into()),

@@ -13,6 +13,7 @@ mod montnets;
 mod netease;
 mod qiniu;
 mod ronglian;
+mod submail;
 mod tencent;
 mod ucloud;
 mod yunpian;
@@ -66,6 +67,7 @@ const ALL: &[(&str, &dyn Vectors)] = &[
     ("netease", &netease::Suite),
     ("qiniu", &qiniu::Suite),
     ("ronglian", &ronglian::Suite),
+    ("submail", &submail::Suite),
     ("tencent", &tencent::Suite),
     ("ucloud", &ucloud::Suite),
     ("yunpian", &yunpian::Suite),
