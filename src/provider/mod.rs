@@ -4,6 +4,7 @@
 //! [`Request`] that says so.
 
 pub mod aliyun;
+pub mod chuanglan;
 #[cfg(all(test, feature = "testing", feature = "http"))]
 mod cloud_tests;
 pub mod cmcc_mas;
@@ -18,8 +19,10 @@ pub mod qiniu;
 pub mod ronglian;
 mod rows;
 pub mod sign;
+pub mod submail;
 pub mod tencent;
 pub mod ucloud;
+mod variables;
 pub mod wire;
 pub mod yunpian;
 

@@ -22,6 +22,7 @@ macro_rules! account {
 use account;
 
 mod aliyun;
+mod chuanglan;
 mod cmcc_mas;
 mod counts;
 mod ctyun;
@@ -33,11 +34,13 @@ mod qiniu;
 mod ronglian;
 mod script;
 mod server;
+mod submail;
 mod tencent;
 mod ucloud;
 mod yunpian;
 
 pub use aliyun::FakeAliyun;
+pub use chuanglan::FakeChuanglan;
 pub use cmcc_mas::FakeCmccMas;
 pub use ctyun::FakeCtyun;
 pub use huawei::FakeHuawei;
@@ -48,6 +51,7 @@ pub use qiniu::FakeQiniu;
 pub use ronglian::FakeRonglian;
 pub use script::{Script, Step};
 pub use server::serve;
+pub use submail::FakeSubmail;
 pub use tencent::FakeTencent;
 pub use ucloud::FakeUcloud;
 pub use yunpian::FakeYunpian;
@@ -200,6 +204,7 @@ type Maker = fn() -> Account;
 /// Every platform with a gateway, and the account that [`Account::named`] gives.
 const PLATFORMS: &[(&str, Maker)] = &[
     ("aliyun", || FakeAliyun::default().into()),
+    ("chuanglan", || FakeChuanglan::default().into()),
     ("cmcc_mas", || FakeCmccMas::default().into()),
     ("ctyun", || FakeCtyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),
@@ -208,6 +213,7 @@ const PLATFORMS: &[(&str, Maker)] = &[
     ("netease", || FakeNetease::default().into()),
     ("qiniu", || FakeQiniu::default().into()),
     ("ronglian", || FakeRonglian::default().into()),
+    ("submail", || FakeSubmail::default().into()),
     ("tencent", || FakeTencent::default().into()),
     ("ucloud", || FakeUcloud::default().into()),
     ("yunpian", || FakeYunpian::default().into()),

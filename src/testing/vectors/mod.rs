@@ -4,6 +4,7 @@
 //! a provider's vectors run.
 
 mod aliyun;
+mod chuanglan;
 mod cmcc_mas;
 mod ctyun;
 mod huawei;
@@ -12,6 +13,7 @@ mod montnets;
 mod netease;
 mod qiniu;
 mod ronglian;
+mod submail;
 mod tencent;
 mod ucloud;
 mod yunpian;
@@ -56,6 +58,7 @@ trait Vectors: Sync {
 /// Every provider with vectors.
 const ALL: &[(&str, &dyn Vectors)] = &[
     ("aliyun", &aliyun::Suite),
+    ("chuanglan", &chuanglan::Suite),
     ("cmcc_mas", &cmcc_mas::Suite),
     ("ctyun", &ctyun::Suite),
     ("huawei", &huawei::Suite),
@@ -64,6 +67,7 @@ const ALL: &[(&str, &dyn Vectors)] = &[
     ("netease", &netease::Suite),
     ("qiniu", &qiniu::Suite),
     ("ronglian", &ronglian::Suite),
+    ("submail", &submail::Suite),
     ("tencent", &tencent::Suite),
     ("ucloud", &ucloud::Suite),
     ("yunpian", &yunpian::Suite),
