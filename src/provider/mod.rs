@@ -23,6 +23,7 @@ pub mod submail;
 pub mod tencent;
 pub mod ucloud;
 mod variables;
+pub mod volcengine;
 pub mod wire;
 pub mod yunpian;
 

@@ -37,6 +37,7 @@ mod server;
 mod submail;
 mod tencent;
 mod ucloud;
+mod volcengine;
 mod yunpian;
 
 pub use aliyun::FakeAliyun;
@@ -54,6 +55,7 @@ pub use server::serve;
 pub use submail::FakeSubmail;
 pub use tencent::FakeTencent;
 pub use ucloud::FakeUcloud;
+pub use volcengine::FakeVolcengine;
 pub use yunpian::FakeYunpian;
 
 #[cfg(feature = "http")]
@@ -216,6 +218,7 @@ const PLATFORMS: &[(&str, Maker)] = &[
     ("submail", || FakeSubmail::default().into()),
     ("tencent", || FakeTencent::default().into()),
     ("ucloud", || FakeUcloud::default().into()),
+    ("volcengine", || FakeVolcengine::default().into()),
     ("yunpian", || FakeYunpian::default().into()),
 ];
 

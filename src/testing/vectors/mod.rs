@@ -16,6 +16,7 @@ mod ronglian;
 mod submail;
 mod tencent;
 mod ucloud;
+mod volcengine;
 mod yunpian;
 
 use crate::clock::{Stamp, Timestamp};
@@ -70,6 +71,7 @@ const ALL: &[(&str, &dyn Vectors)] = &[
     ("submail", &submail::Suite),
     ("tencent", &tencent::Suite),
     ("ucloud", &ucloud::Suite),
+    ("volcengine", &volcengine::Suite),
     ("yunpian", &yunpian::Suite),
 ];
 
