@@ -22,6 +22,7 @@ macro_rules! account {
 use account;
 
 mod aliyun;
+mod baidu;
 mod chuanglan;
 mod cmcc_mas;
 mod counts;
@@ -41,6 +42,7 @@ mod volcengine;
 mod yunpian;
 
 pub use aliyun::FakeAliyun;
+pub use baidu::FakeBaidu;
 pub use chuanglan::FakeChuanglan;
 pub use cmcc_mas::FakeCmccMas;
 pub use ctyun::FakeCtyun;
@@ -206,6 +208,7 @@ type Maker = fn() -> Account;
 /// Every platform with a gateway, and the account that [`Account::named`] gives.
 const PLATFORMS: &[(&str, Maker)] = &[
     ("aliyun", || FakeAliyun::default().into()),
+    ("baidu", || FakeBaidu::default().into()),
     ("chuanglan", || FakeChuanglan::default().into()),
     ("cmcc_mas", || FakeCmccMas::default().into()),
     ("ctyun", || FakeCtyun::default().into()),

@@ -4,6 +4,7 @@
 //! a provider's vectors run.
 
 mod aliyun;
+mod baidu;
 mod chuanglan;
 mod cmcc_mas;
 mod ctyun;
@@ -59,6 +60,7 @@ trait Vectors: Sync {
 /// Every provider with vectors.
 const ALL: &[(&str, &dyn Vectors)] = &[
     ("aliyun", &aliyun::Suite),
+    ("baidu", &baidu::Suite),
     ("chuanglan", &chuanglan::Suite),
     ("cmcc_mas", &cmcc_mas::Suite),
     ("ctyun", &ctyun::Suite),

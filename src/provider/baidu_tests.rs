@@ -1,0 +1,150 @@
+//! Baidu: codes, sends, the one resend, pushes of which no bit may change.
+#![allow(clippy::unwrap_used, reason = "tests")]
+use super::super::cloud_tests::{batch_for, flips, pushes, sent as sent_to, survives, table, takes};
+use super::*;
+use crate::testing::gateway::{Account, FakeBaidu, Script, Step};
+use proptest::prelude::*;
+
+const FIXED: &str = "sms-tmpl-Test00000003";
+const TEXT: &str = "【测试签名】会员，新品8折。拒收请回复R";
+const DOOR: &str = crate::testing::gateway::CALLBACK_PATH;
+
+fn with(secret: &str) -> Baidu {
+    let f = FakeBaidu::default();
+    Baidu::new(f.key_id, Secret::new(secret))
+        .signature("测试签名", "sms-signTest00000001")
+        .push_token(Secret::new(f.push_token))
+}
+
+fn account() -> Baidu {
+    with(&FakeBaidu::default().secret)
+}
+
+fn make() -> Account {
+    FakeBaidu::default().into()
+}
+
+#[test]
+fn every_code_is_listed_once_with_a_remedy_and_agrees_with_the_sheet() {
+    table(CODES, include_str!("../../tests/vectors/providers/baidu/errors.json"));
+}
+
+#[tokio::test]
+async fn a_valid_send_is_taken_as_it_was_meant_and_a_wrong_key_is_not() {
+    for count in [1, 200] {
+        takes(account(), make(), &batch_for(FIXED, count, false), |_| TEXT.into()).await;
+    }
+    let (answer, gateway) = sent_to(with("wrong"), make(), Script::new(), &batch_for(FIXED, 2, false)).await;
+    let verdict = answer.verdicts.get(0);
+    assert_eq!((verdict.outcome, verdict.consequence, gateway.totals().messages), (ACCOUNT, Consequence::Hold, 0));
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_asked_for_again_and_makes_no_second_message() {
+    for step in [Step::Reset, Step::HalfBody, Step::Garbage, Step::ServerError(503), Step::UnknownCode] {
+        let batch = batch_for(FIXED, 3, false);
+        let (answer, gateway) = sent_to(account(), make(), Script::new().then(step.clone()), &batch).await;
+        for i in 0..3 {
+            assert_eq!(answer.verdicts.get(i).outcome, Outcome::Accepted, "{step:?}");
+            assert_eq!(answer.verdicts.get(i).id.as_deref(), Some(&*gateway.accepted()[i].id), "{step:?}");
+        }
+        assert_eq!((gateway.totals().requests, gateway.totals().messages), (2, 3), "{step:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_second_call_says_nothing_about_the_first() {
+    // What is not taken is not remembered under its token; so the second call is refused by itself.
+    let script = Script::new().then(Step::Redirect("http://127.0.0.1:9/".into())).then(Step::Refuse("4641".into()));
+    let (answer, gateway) = sent_to(account(), make(), script, &batch_for(FIXED, 1, false)).await;
+    assert_eq!((answer.verdicts.get(0).outcome, gateway.totals().requests), (Outcome::Unknown, 2));
+}
+
+#[tokio::test]
+async fn a_refusal_is_not_asked_for_again() {
+    let script = Script::new().refuse_number(13_800_000_002, "4642");
+    let (answer, gateway) = sent_to(account(), make(), script, &batch_for(FIXED, 3, false)).await;
+    let outcomes: Vec<Outcome> = (0..3).map(|i| answer.verdicts.get(i).outcome).collect();
+    assert_eq!(outcomes, [Outcome::Accepted, PERSON, Outcome::Accepted]);
+    assert_eq!((gateway.totals().requests, gateway.totals().messages), (1, 2));
+}
+
+#[tokio::test]
+async fn what_cannot_be_said_here_does_not_leave() {
+    let unknown = Baidu::new("testAccessKeyId000001", Secret::new("testSecretAccessKey000001"));
+    let (answer, gateway) = sent_to(unknown, make(), Script::new(), &batch_for(FIXED, 1, false)).await;
+    assert_eq!((answer.verdicts.get(0).code.as_str(), gateway.totals().requests), ("no_signature_id", 0));
+    let (answer, gateway) = sent_to(account(), make(), Script::new(), &batch_for(FIXED, 2, true)).await;
+    assert_eq!((answer.verdicts.get(0).code.as_str(), gateway.totals().requests), ("one_person_a_call", 0));
+}
+
+#[test]
+fn only_a_success_with_an_id_is_accepted() {
+    let batch = batch_for(FIXED, 2, false);
+    let of = |status, body: &str| {
+        let verdicts = account().outcome(&batch.request(), Incoming { status, body: body.as_bytes() });
+        verdicts.get(0).outcome
+    };
+    let row = |code: &str, id: &str| format!(r#"{{"code":"{code}","mobile":"13800000001","messageId":"{id}"}}"#);
+    let whole = |code: &str, rows: &str| format!(r#"{{"requestId":"r","code":"{code}","data":[{rows}]}}"#);
+    assert_eq!(of(200, &whole("1000", &row("1000", "a"))), Outcome::Accepted);
+    assert_eq!(of(200, &whole("1000", &row("4507", ""))), PERSON);
+    assert_eq!(of(200, &whole("6012", "")), ACCOUNT);
+    for (status, body) in [
+        (400, whole("1000", &row("1000", "a"))),
+        (200, whole("1000", &row("1000", ""))),
+        (200, whole("1000", &row("7777", "a"))),
+        (200, whole("1000", "")),
+        (200, whole("6012", &row("1000", "a"))),
+        (200, whole("7777", "")),
+        // One person's fault, told of two.
+        (200, whole("4641", "")),
+        (200, "{}".into()),
+        (200, String::new()),
+    ] {
+        assert_eq!(of(status, &body), Outcome::Unknown, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn a_signed_push_is_read_and_no_bit_of_it_may_change() {
+    let (report, reply) = pushes(account(), make(), &batch_for(FIXED, 1, false)).await;
+    for call in [&report, &reply] {
+        let forged = |call: HttpCall| assert!(account().inbound(&call).is_err());
+        flips(&call.body).for_each(|body| forged(HttpCall { body, ..call.clone() }));
+        let text = |bytes| String::from_utf8(bytes).ok();
+        for name in ["timestamp", "signature"] {
+            let at = call.headers.iter().position(|(n, _)| n == name).unwrap();
+            for value in flips(call.headers[at].1.as_bytes()).filter_map(text) {
+                let mut turned = call.clone();
+                turned.headers[at].1 = value;
+                forged(turned);
+            }
+        }
+        let closed = Baidu::new("", Secret::new(""));
+        assert_eq!(closed.inbound(call).unwrap_err(), InboundError::NotOffered);
+    }
+    // Old reports are refused; a refusal is never too old.
+    let late = |call: &HttpCall| HttpCall { received_at: call.received_at.map(|t| t.plus_days(2)), ..call.clone() };
+    assert_eq!(account().inbound(&late(&report)).unwrap_err(), InboundError::Stale);
+    assert_eq!(account().inbound(&late(&reply)).unwrap().events.len(), 1);
+}
+
+#[test]
+fn nothing_secret_is_printed() {
+    let batch = batch_for(FIXED, 1, false);
+    let stamp = Stamp { at: Timestamp::EPOCH, nonce: "n".into() };
+    let out = account().request(&batch.request(), "h", &stamp).unwrap();
+    let shown = format!("{:?} {out:?}", account());
+    let f = FakeBaidu::default();
+    for secret in [f.secret.as_str(), &f.push_token, "13800000001"] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn junk_proves_nothing(body in proptest::collection::vec(any::<u8>(), 0..200), status in 200u16..500) {
+        survives(&account(), DOOR, &body, status);
+    }
+}
