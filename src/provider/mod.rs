@@ -13,6 +13,7 @@ pub mod ctyun;
 mod door;
 mod filed;
 pub mod huawei;
+pub mod jdcloud;
 pub mod luosimao;
 pub mod montnets;
 pub mod netease;

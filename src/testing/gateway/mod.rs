@@ -28,6 +28,7 @@ mod cmcc_mas;
 mod counts;
 mod ctyun;
 mod huawei;
+mod jdcloud;
 mod luosimao;
 mod montnets;
 mod netease;
@@ -47,6 +48,7 @@ pub use chuanglan::FakeChuanglan;
 pub use cmcc_mas::FakeCmccMas;
 pub use ctyun::FakeCtyun;
 pub use huawei::FakeHuawei;
+pub use jdcloud::FakeJdcloud;
 pub use luosimao::FakeLuosimao;
 pub use montnets::FakeMontnets;
 pub use netease::FakeNetease;
@@ -213,6 +215,7 @@ const PLATFORMS: &[(&str, Maker)] = &[
     ("cmcc_mas", || FakeCmccMas::default().into()),
     ("ctyun", || FakeCtyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),
+    ("jdcloud", || FakeJdcloud::default().into()),
     ("luosimao", || FakeLuosimao::default().into()),
     ("montnets", || FakeMontnets::default().into()),
     ("netease", || FakeNetease::default().into()),
@@ -715,6 +718,14 @@ fn params(call: &Call<'_>) -> Option<HashMap<String, String>> {
         all.extend(crate::provider::sign::form_pairs(std::str::from_utf8(call.body).ok()?)?);
     }
     Some(all.into_iter().collect())
+}
+
+/// `20260301T212000Z`.
+fn compact_utc(time: &str) -> Option<Timestamp> {
+    let digits = time.is_ascii().then_some(time).filter(|t| t.len() == 16)?;
+    let (day, clock) = digits.split_once('T').filter(|(day, _)| day.len() == 8)?;
+    let (y, m, d) = (&day[..4], &day[4..6], &day[6..]);
+    format!("{y}-{m}-{d}T{}:{}:{}", &clock[..2], &clock[2..4], &clock[4..]).parse().ok()
 }
 
 /// The answers that are the same on every platform; `None` when the platform's own answer is meant.

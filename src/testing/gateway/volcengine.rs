@@ -151,7 +151,7 @@ impl Turn<'_> {
             return Err(no("InvalidAccessKey"));
         }
         let time = call.header("x-date").ok_or_else(|| no("MissingRequestInfo"))?;
-        let at = moment(time).ok_or_else(|| no("InvalidTimestamp"))?;
+        let at = super::compact_utc(time).ok_or_else(|| no("InvalidTimestamp"))?;
         if now.millis().abs_diff(at.millis()) > SKEW_MS {
             return Err(no("InvalidTimestamp"));
         }
@@ -248,12 +248,4 @@ impl Turn<'_> {
 
 fn text<'a>(body: &'a Value, name: &str) -> &'a str {
     body[name].as_str().unwrap_or_default()
-}
-
-/// `20260301T212000Z`.
-fn moment(time: &str) -> Option<Timestamp> {
-    let digits = time.is_ascii().then_some(time).filter(|t| t.len() == 16)?;
-    let (day, clock) = digits.split_once('T').filter(|(day, _)| day.len() == 8)?;
-    let (y, m, d) = (&day[..4], &day[4..6], &day[6..]);
-    format!("{y}-{m}-{d}T{}:{}:{}", &clock[..2], &clock[2..4], &clock[4..]).parse().ok()
 }

@@ -9,6 +9,7 @@ mod chuanglan;
 mod cmcc_mas;
 mod ctyun;
 mod huawei;
+mod jdcloud;
 mod luosimao;
 mod montnets;
 mod netease;
@@ -65,6 +66,7 @@ const ALL: &[(&str, &dyn Vectors)] = &[
     ("cmcc_mas", &cmcc_mas::Suite),
     ("ctyun", &ctyun::Suite),
     ("huawei", &huawei::Suite),
+    ("jdcloud", &jdcloud::Suite),
     ("luosimao", &luosimao::Suite),
     ("montnets", &montnets::Suite),
     ("netease", &netease::Suite),
