@@ -11,8 +11,9 @@
 //!   `【】[]` is refused before anything leaves (code 4608).
 //! - Each number has a code of its own; one code without rows answers the whole request.
 //! - **`clientToken` carries our reference, and the platform makes one message of two calls with the same token and the same
-//!   bytes.** It is the only platform to which a call in doubt is made again, once, before its deadline. How long a token
-//!   lives is not documented; the deadline is seconds away.
+//!   bytes.** It is the only platform to which a call in doubt is made again, once, before its deadline. The deadline is
+//!   five seconds after the begin: a time-out of the usual 10 s leaves no time for it, a short one
+//!   ([`HttpSettings::timeout`](super::wire::HttpSettings::timeout) of 2 s) does. How long a token lives is not documented.
 //! - Nobody can be asked about a message; `custom` carries our reference into reports.
 //! - Pushes are signed with the push token over time and body. The time is old when a push is repeated (ten times at most,
 //!   hourly), so reports are taken for twelve hours and replies at any age: a refusal is never too old.
