@@ -178,7 +178,7 @@ struct Sum {
     refused: u64,
     cut: u64,
     personal: u64,
-    /// Whether the platform makes the same bytes one message, and the calls that came again.
+    /// Whether the platform makes the same bytes one message, and the sends that came again.
     idempotent: bool,
     again: u64,
 }
@@ -382,6 +382,7 @@ async fn round(name: &str, n: u64, prepared: &Path, roots: bool, sum: &mut Sum) 
         }
     }
     sum.taken += gateway.totals().messages;
+    // Elsewhere the same bytes may be a question asked again, or a send that was told "later".
     if sum.idempotent {
         let (again, most) = line.again();
         assert!(most <= 2, "{}", when("the same bytes came more than twice"));
@@ -450,12 +451,12 @@ async fn platform(name: &'static str, rounds: u64, prepared: PathBuf, roots: boo
     }
     let calls: u64 = sum.played.values().sum();
     println!(
-        "{name}: {rounds} rounds ({} personal), {calls} calls with a fault, {} refused connections, {} cut handshakes; \
-         {} calls again; taken {}, reported as taken {} ({} by asking), in doubt {}, failed {}, expired {}",
+        "{name}: {rounds} rounds ({} personal), {calls} calls with a fault, {} refused connections, {} cut handshakes{}; \
+         taken {}, reported as taken {} ({} by asking), in doubt {}, failed {}, expired {}",
         sum.personal,
         sum.refused,
         sum.cut,
-        sum.again,
+        if sum.idempotent { format!(", {} sends again", sum.again) } else { String::new() },
         sum.taken,
         sum.of(State::Accepted),
         sum.settled,

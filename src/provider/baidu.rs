@@ -1,26 +1,24 @@
 //! Baidu AI Cloud (百度智能云) SMS v3.
 //!
-//! Sources: cloud.baidu.com SMS Yjwvxrwzb (sendSms and `clientToken`), Wjwvxrxsv (idempotency), zjwvxry6e (codes),
-//! Fkijy9cdv and Tkijya6ed (pushes), Dkho9df2a (receipts); Reference Bjz3uz3qj (public errors). Requests are those of
-//! `bce-python-sdk` 0.9.79 given a compact UTF-8 JSON body: the same four headers are signed; the documents' shorter list
-//! (`host;x-bce-date`) and the SDK's escaped bodies are checked with the signer.
+//! Sources: cloud.baidu.com SMS Yjwvxrwzb (sendSms with clientToken), Wjwvxrxsv (idempotency), zjwvxry6e (codes),
+//! Fkijy9cdv and Tkijya6ed (pushes), Bjz3uz3qj (gateway errors). Requests are those of `bce-python-sdk` 0.9.79's
+//! transport and signer to the byte, given compact UTF-8 JSON and the documented `clientToken`; its own bodies, which
+//! escape and write nulls, and the documented minimum of signed headers are checked with the signer.
 //!
-//! - A filed template of a `…Sale` kind is needed; the platform writes 【signature】 in front, and 拒收请回复R stands in the
-//!   template. One set of values serves all numbers of a call, so a personal text is a call per person.
-//! - A signature goes by its id: [`Baidu::signature_id`] says which.
-//! - Each number has a code of its own; a code of the request without rows refuses the request. That it is refused as a
-//!   whole is not documented: a person's fault told of many is in doubt.
-//! - **Idempotent**: `clientToken` is our reference, and the documents ask to repeat the same request after a time-out or
-//!   a server error. An answer that is lost is asked for once more, with the same signed bytes (good for 1800 s), before
-//!   the deadline: five seconds after the begin, and not with less left than the time to connect. So a short
-//!   `HttpSettings::timeout` (2 s, 1 s to connect) settles what the usual 10 s leave in doubt. How long a token is
-//!   remembered is **unconfirmed** (the newer SDK page does not name it); whether it repeats a refusal is too, so only an
-//!   acceptance in the second answer is believed. Afterwards nothing can be asked.
-//! - `custom` carries our reference into receipts. With which HTTP status `SignatureDoesNotMatch` and `RequestExpired` come
-//!   is **unconfirmed**: the body decides. No marketing hours and no limit of calls are documented.
-//! - Pushes are signed where a token is set ([`Baidu::push_token`]): an MD5 over token, time and body. No page gives a
-//!   window; retries come for ten hours, so a day is allowed. Otherwise a secret path is their only proof. Any 200 is
-//!   taken for "received".
+//! - A filed template and the id of an approved signature are needed: say with [`Baidu::signature`] which id a signature
+//!   has. The platform writes 【signature】 in front; the unsubscribe words stand in the template.
+//! - One set of values serves all numbers of a call, so a personal text is a call per person. A value that holds one of
+//!   `【】[]` is refused before anything leaves (code 4608).
+//! - Each number has a code of its own; one code without rows answers the whole request.
+//! - **`clientToken` carries our reference, and the platform makes one message of two calls with the same token and the same
+//!   bytes.** It is the only platform to which a call in doubt is made again, once, before its deadline. The deadline is
+//!   five seconds after the begin: a time-out of the usual 10 s leaves no time for it, a short one
+//!   ([`HttpSettings::timeout`](super::wire::HttpSettings::timeout) of 2 s) does. How long a token lives is not documented.
+//! - Nobody can be asked about a message; `custom` carries our reference into reports.
+//! - Pushes are signed with the push token over time and body. The time is old when a push is repeated (ten times at most,
+//!   hourly), so reports are taken for twelve hours and replies at any age: a refusal is never too old.
+//! - No fixed marketing hours are documented; carriers behind it refuse at night (`S:00123`, `M:00181`), so 08:00 to 21:00
+//!   is kept to. **Inferred.**
 
 use super::filed::filled;
 use super::rows::{Rows, Word, clipped};
@@ -35,140 +33,155 @@ use crate::clock::{Stamp, Timestamp};
 use crate::id::Reference;
 use crate::inbound::{Callback, HttpCall, Inbound, InboundError, Reply, Report};
 use crate::secret::{MissingVariable, Secret};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-pub(crate) const PATH: &str = "/api/v3/sendSms";
-const TYPE: &str = "application/json;charset=utf-8";
-/// How long a signed request is good for, in seconds; the SDK's.
-const GOOD_FOR: &str = "1800";
-/// A push is repeated for ten hours; whether its time stays the same is not documented.
-const PUSH_AGE: Duration = Duration::from_secs(24 * 3600);
-/// How far the platform's clock may be ahead of ours.
-const AHEAD: Duration = Duration::from_secs(15 * 60);
+const PATH: &str = "/api/v3/sendSms";
+const CONTENT_TYPE: &str = "application/json;charset=utf-8";
+/// A report whose signed time is older is refused: the last repetition comes after about ten hours.
+const STALE: Duration = Duration::from_secs(12 * 3600);
 
 /// The settings of one Baidu Cloud account.
 ///
 /// ```
 /// use optin106::provider::baidu::Baidu;
 /// use optin106::secret::Secret;
-/// let baidu = Baidu::new("access key", Secret::new("secret key")).signature_id("示例", "sms-signAbCdEf12345");
-/// assert!(!format!("{baidu:?}").contains("key"));
+/// let baidu = Baidu::new("access key", Secret::new("secret key"))
+///     .signature("示例旗舰店", "sms-sign0000")
+///     .push_token(Secret::new("account id"));
+/// assert!(!format!("{baidu:?}").contains("secret key"));
 /// ```
 #[derive(Clone)]
 pub struct Baidu {
     key_id: String,
     secret: Secret,
     endpoint: String,
-    signatures: BTreeMap<String, String>,
+    signatures: Vec<(String, String)>,
     push_token: Option<Secret>,
     door: Door,
-    profile: Profile,
 }
 
 impl Baidu {
-    /// An account by its access key, in Beijing (`smsv3.bj.baidubce.com`).
-    pub fn new(access_key_id: impl Into<String>, secret_access_key: Secret) -> Self {
+    /// An account by its access key, at the host in Beijing.
+    pub fn new(key_id: impl Into<String>, secret: Secret) -> Self {
         Self {
-            key_id: access_key_id.into(),
-            secret: secret_access_key,
+            key_id: key_id.into(),
+            secret,
             endpoint: "https://smsv3.bj.baidubce.com".into(),
-            signatures: BTreeMap::new(),
+            signatures: Vec::new(),
             push_token: None,
             door: Door::default(),
-            profile: PROFILE,
         }
     }
 
-    /// Reads `BAIDU_ACCESS_KEY_ID`, `BAIDU_SECRET_ACCESS_KEY` and, where set, `BAIDU_SMS_REGION`, `BAIDU_SMS_SIGNATURES`
-    /// (pairs such as `示例=sms-signAbCdEf12345` joined with `;`), `BAIDU_SMS_PUSH_TOKEN`, `BAIDU_CALLBACK_PATH` and
-    /// `BAIDU_CALLBACK_SOURCES`.
+    /// Reads `BAIDU_ACCESS_KEY_ID`, `BAIDU_SECRET_ACCESS_KEY`, `BAIDU_SIGNATURE` with `BAIDU_SIGNATURE_ID` and, where set,
+    /// `BAIDU_ENDPOINT`, `BAIDU_PUSH_TOKEN` and `BAIDU_CALLBACK_SOURCES`.
     ///
     /// # Errors
-    /// [`MissingVariable`] naming the first of the two needed ones that is unset.
+    /// [`MissingVariable`] naming the first of the four needed ones that is unset.
     pub fn from_env() -> Result<Self, MissingVariable> {
-        let key = Secret::from_env("BAIDU_ACCESS_KEY_ID")?;
-        let mut this = Self::new(key.expose(), Secret::from_env("BAIDU_SECRET_ACCESS_KEY")?);
-        if let Ok(region) = Secret::from_env("BAIDU_SMS_REGION") {
-            this = this.region(region.expose());
+        let (id, secret) = (Secret::from_env("BAIDU_ACCESS_KEY_ID")?, Secret::from_env("BAIDU_SECRET_ACCESS_KEY")?);
+        let (text, signature) = (Secret::from_env("BAIDU_SIGNATURE")?, Secret::from_env("BAIDU_SIGNATURE_ID")?);
+        let mut this = Self::new(id.expose(), secret).signature(text.expose(), signature.expose());
+        if let Ok(endpoint) = Secret::from_env("BAIDU_ENDPOINT") {
+            this = this.endpoint_of_account(endpoint.expose());
         }
-        if let Ok(list) = Secret::from_env("BAIDU_SMS_SIGNATURES") {
-            for (signature, id) in list.expose().split(';').filter_map(|pair| pair.split_once('=')) {
-                this = this.signature_id(signature.trim(), id.trim());
-            }
-        }
-        this.push_token = Secret::from_env("BAIDU_SMS_PUSH_TOKEN").ok();
+        this.push_token = Secret::from_env("BAIDU_PUSH_TOKEN").ok();
         this.door = Door::from_env("BAIDU_CALLBACK_PATH", "BAIDU_CALLBACK_SOURCES");
         Ok(this)
     }
 
-    /// The region of the service: `bj`, or on request `su`.
+    /// The id that the console shows for a signature, which stands here without brackets. Call it for each.
     #[must_use]
-    pub fn region(mut self, region: &str) -> Self {
-        self.endpoint = format!("https://smsv3.{region}.baidubce.com");
+    pub fn signature(mut self, signature: impl Into<String>, id: impl Into<String>) -> Self {
+        self.signatures.push((signature.into(), id.into()));
         self
     }
 
-    /// The id (`sms-sign…`) under which the platform approved a signature, written here without brackets. Texts of a
-    /// signature without an id are refused before anything leaves.
+    /// Another host of the platform (`https://smsv3.su.baidubce.com`): scheme and host.
     #[must_use]
-    pub fn signature_id(mut self, signature: impl Into<String>, id: impl Into<String>) -> Self {
-        self.signatures.insert(signature.into(), id.into());
+    pub fn endpoint_of_account(mut self, url: impl Into<String>) -> Self {
+        self.endpoint = url.into().trim_end_matches('/').to_owned();
         self
     }
 
-    /// The token that pushes are signed with. The console's default is the account's id, which others may know: set one
-    /// of your own. Then the path of [`callbacks`](Self::callbacks) is not needed, and not looked at.
+    /// The token of the pushes, by default the account's id; without it every push is refused.
     #[must_use]
     pub fn push_token(mut self, token: Secret) -> Self {
         self.push_token = Some(token);
         self
     }
 
-    /// Where pushes may come from; without a token also the path that proves them, such as `/sms/` and 32 random digits.
+    /// Where pushes may come from. Their signature is checked in any case; the path is not, as the signature stands for it.
     #[must_use]
     pub fn callbacks(mut self, door: Door) -> Self {
         self.door = door;
         self
     }
 
-    /// The bytes of one send.
-    pub(crate) fn call(&self, host: &str, token: Option<&str>, body: &SendSms, stamp: &Stamp) -> Outgoing {
-        let body = serde_json::to_vec(body).expect("strings serialise");
+    /// The bytes of one call; `token` makes it idempotent.
+    pub(crate) fn call(&self, host: &str, token: Option<&str>, body: Vec<u8>, stamp: &Stamp) -> Outgoing {
         let date = sign::utc(stamp.at, "%Y-%m-%dT%H:%M:%SZ");
-        let query = token.map_or(String::new(), |t| sign::canonical_query(&[("clientToken", t)]));
+        let query = token.map_or_else(String::new, |t| sign::canonical_query(&[("clientToken", t)]));
         let length = body.len().to_string();
-        let authorization = Bce {
-            key_id: &self.key_id,
-            time: &date,
-            good_for: GOOD_FOR,
-            method: "POST",
-            path: PATH,
-            query: &query,
-            headers: &[("content-length", &length), ("content-type", TYPE), ("host", host), ("x-bce-date", &date)],
+        let headers = [
+            ("content-length", length.as_str()),
+            ("content-type", CONTENT_TYPE),
+            ("host", host),
+            ("x-bce-date", &date),
+        ];
+        let authorization = authorization(&self.key_id, self.secret.expose(), &date, PATH, &query, &headers);
+        Outgoing {
+            method: Method::Post,
+            path: PATH.into(),
+            query,
+            headers: vec![
+                ("content-type", CONTENT_TYPE.into()),
+                ("x-bce-date", date.into()),
+                ("authorization", authorization.into()),
+            ],
+            body,
         }
-        .authorization(self.secret.expose());
-        let headers =
-            vec![("authorization", authorization.into()), ("content-type", TYPE.into()), ("x-bce-date", date.into())];
-        Outgoing { method: Method::Post, path: PATH.into(), query, headers, body }
     }
 
-    /// Whether a push is signed with the token, and not too old.
-    fn authentic(&self, call: &HttpCall, token: &Secret) -> Result<(), InboundError> {
-        let header = |name: &str| call.header(name).ok_or(InboundError::Forged);
-        let (time, given) = (header("timestamp")?, header("signature")?);
-        // Digits alone, so that none can be moved between time and body.
-        let at = Some(time).filter(|t| t.len() == 13 && t.bytes().all(|b| b.is_ascii_digit()));
-        let at = at.and_then(|t| t.parse().ok()).map(Timestamp::from_millis).ok_or(InboundError::Forged)?;
-        if !sign::same(push_signature(token.expose(), time, &call.body).as_bytes(), given.as_bytes()) {
+    /// Refuses a push whose signature is not over these bytes; gives the signed time.
+    fn authentic(&self, call: &HttpCall) -> Result<Timestamp, InboundError> {
+        let token = self.push_token.as_ref().ok_or(InboundError::NotOffered)?;
+        let (time, given) = (call.header("timestamp"), call.header("signature"));
+        let (Some(time), Some(given)) = (time, given) else { return Err(InboundError::Forged) };
+        let signed = push_signature(token.expose(), time, &call.body);
+        if call.method != "POST" || !sign::same(signed.as_bytes(), given.as_bytes()) {
             return Err(InboundError::Forged);
         }
-        match call.received_at {
-            Some(now) if now.since(at) > PUSH_AGE || at.since(now) > AHEAD => Err(InboundError::Stale),
-            _ => Ok(()),
-        }
+        time.parse().map(Timestamp::from_millis).map_err(|_| InboundError::Forged)
     }
+}
+
+/// The `Authorization` of `bce-auth-v1`. `headers` are lower case and sorted; the path is encoded already.
+///
+/// # Source
+/// Baidu Cloud, "生成认证字符串"; vectors of the official SDK.
+pub(crate) fn authorization(
+    key_id: &str,
+    secret: &str,
+    date: &str,
+    path: &str,
+    query: &str,
+    headers: &[(&str, &str)],
+) -> String {
+    let prefix = format!("bce-auth-v1/{key_id}/{date}/1800");
+    let key = sign::hmac_sha256_hex(secret.as_bytes(), prefix.as_bytes());
+    let lines: Vec<String> =
+        headers.iter().map(|(n, v)| format!("{}:{}", sign::percent(n), sign::percent(v.trim()))).collect();
+    let names: Vec<&str> = headers.iter().map(|(n, _)| *n).collect();
+    let canonical = format!("POST\n{path}\n{query}\n{}", lines.join("\n"));
+    format!("{prefix}/{}/{}", names.join(";"), sign::hmac_sha256_hex(key.as_bytes(), canonical.as_bytes()))
+}
+
+/// What signs a push: MD5 over token, time and the raw body.
+pub(crate) fn push_signature(token: &str, time: &str, body: &[u8]) -> String {
+    let whole = zeroize::Zeroizing::new([token.as_bytes(), time.as_bytes(), body].concat());
+    sign::md5_hex(&whole)
 }
 
 impl fmt::Debug for Baidu {
@@ -185,50 +198,31 @@ impl fmt::Debug for Baidu {
 const PROFILE: Profile = Profile {
     name: "baidu",
     form: Form::Template,
-    // Yjwvxrwzb: at most 200 numbers, and one set of values for all of them.
     same_text_max: 200,
+    // One contentVar for all numbers of a call.
     personal_max: 1,
     signature: Writer::Platform,
-    // No page says that the platform adds them; the agreement obliges the customer.
     words: Writer::Template,
-    // No hours of the platform's were found; carriers refuse at night by receipt.
-    window: None,
-    // Set in the console.
+    // Inferred from carriers' refusals at night.
+    window: Some((8 * 60, 21 * 60)),
+    // Set in the console, per number.
     caps: &[],
-    // A code per number; nothing is said of a request that is refused.
+    // A code per number.
     all_or_nothing: false,
-    // Yjwvxrwzb, Wjwvxrxsv: `clientToken`.
+    // Yjwvxrwzb and Wjwvxrxsv: clientToken.
     idempotent: true,
     lookup: Lookup::None,
     reports: Back::Push,
     replies: Back::Push,
     report_due: Duration::from_secs(72 * 3600),
-    // Not documented.
-    calls_per_second: 20,
-    documented: Documented::Medium,
+    // "Over 1000 a second" is the capacity that is named; no limit is.
+    calls_per_second: 100,
+    documented: Documented::High,
 };
-
-/// The body of `sendSms`, in the order of the documents.
-#[derive(serde::Serialize)]
-#[cfg_attr(feature = "testing", derive(serde::Deserialize))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct SendSms {
-    pub(crate) mobile: String,
-    pub(crate) template: String,
-    pub(crate) signature_id: String,
-    pub(crate) content_var: BTreeMap<String, String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) custom: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) user_ext_id: Option<String>,
-    /// Chooses one of several callback addresses; never set here, read for the vectors.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) merchant_url_id: Option<String>,
-}
 
 impl Wire for Baidu {
     fn profile(&self) -> &Profile {
-        &self.profile
+        &PROFILE
     }
 
     fn endpoint(&self) -> &str {
@@ -236,91 +230,82 @@ impl Wire for Baidu {
     }
 
     fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+        let account = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
         let rendition = request.rendition();
-        let refused = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
-        let template = rendition.template().ok_or_else(|| refused("no_template"))?;
-        let signature = self.signatures.get(rendition.signature()).ok_or_else(|| refused("no_signature_id"))?;
+        let template = rendition.template().ok_or_else(|| account("no_template"))?;
+        let known = self.signatures.iter().find(|(text, _)| text == rendition.signature());
+        let (_, signature) = known.ok_or_else(|| account("no_signature_id"))?;
         let values = match (request.is_personal(), request.tickets()) {
             (false, _) => Vec::new(),
             (true, [one]) => filled(rendition, one.params())?,
-            (true, _) => return Err(refused("one_person_a_call")),
+            (true, _) => return Err(account("one_person_a_call")),
         };
-        // 4608: taken for another signature.
         if values.iter().any(|(_, value)| value.contains(['【', '】', '[', ']'])) {
             return Err(Verdict::rejected(Blame::Content, Consequence::None, "bracket_in_value"));
         }
         let numbers: Vec<String> = request.tickets().iter().map(|t| t.phone().national()).collect();
         let reference = request.reference().to_string();
         let body = SendSms {
-            mobile: numbers.join(","),
-            template: template.code.clone(),
-            signature_id: signature.clone(),
-            content_var: values.into_iter().collect(),
-            custom: Some(reference.clone()),
-            user_ext_id: rendition.extension().map(str::to_owned),
+            mobile: &numbers.join(","),
+            template: &template.code,
+            signature_id: signature,
+            content_var: values.into_iter().map(|(name, value)| (name, value.into())).collect(),
+            custom: Some(&reference),
+            user_ext_id: rendition.extension(),
             merchant_url_id: None,
         };
-        Ok(self.call(host, Some(&reference), &body, stamp))
+        Ok(self.call(host, Some(&reference), json(&body), stamp))
     }
 
     fn outcome(&self, request: &Request<'_>, answer: Incoming<'_>) -> Verdicts {
-        match judged(answer) {
-            Err(whole) => Verdicts::Same(whole),
+        match sent(answer) {
             Ok(rows) => {
                 let mut all = Rows::default();
-                rows.into_iter().for_each(|(row, verdict)| all.add(&row.mobile, verdict));
+                rows.iter().for_each(|r| all.add(&r.mobile, r.verdict()));
                 all.verdicts(request)
             }
+            // Also a person's fault told of many, which the ledger takes for a doubt: it is an answer all the same, and not
+            // asked for again.
+            Err(whole) => Verdicts::Same(whole),
         }
     }
 
     fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
-        match &self.push_token {
-            None => self.door.admits(call)?,
-            Some(token) => {
-                self.door.admits_peer(call)?;
-                self.authentic(call, token)?;
-            }
+        self.door.admits_peer(call)?;
+        let signed_at = self.authentic(call)?;
+        let push: Push<'_> = serde_json::from_slice(&call.body)
+            .map_err(|e| malformed(&call.body, &e, "a JSON object with the fields of a report or a reply"))?;
+        let old = call.received_at.is_some_and(|now| now.since(signed_at) > STALE);
+        if old && push.content.is_none() {
+            return Err(InboundError::Stale);
         }
-        callback(&call.body, call.received_at)
+        let event = push.event(signed_at);
+        if event.is_none() {
+            tracing::warn!(provider = "baidu", "a push without a mainland number");
+        }
+        Ok(Callback { events: event.into_iter().collect(), answer: received("text/plain", "") })
     }
 }
 
-/// What `bce-auth-v1` signs; the body is not covered but for its length.
-///
-/// # Source
-/// Baidu Cloud Reference, "authentication"; vectors of the official SDK.
-#[derive(Clone, Copy)]
-pub(crate) struct Bce<'a> {
-    pub(crate) key_id: &'a str,
-    /// As in `x-bce-date`.
-    pub(crate) time: &'a str,
-    /// In seconds.
-    pub(crate) good_for: &'a str,
-    pub(crate) method: &'a str,
-    pub(crate) path: &'a str,
-    /// The canonical query.
-    pub(crate) query: &'a str,
-    /// Lower-case names and values of the signed headers, sorted.
-    pub(crate) headers: &'a [(&'a str, &'a str)],
+/// The body of `sendSms`, in the order of the documents.
+#[derive(serde::Serialize)]
+#[cfg_attr(feature = "testing", derive(serde::Deserialize))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SendSms<'a> {
+    mobile: &'a str,
+    template: &'a str,
+    signature_id: &'a str,
+    content_var: serde_json::Map<String, serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none", borrow)]
+    custom: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none", borrow)]
+    user_ext_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none", borrow)]
+    merchant_url_id: Option<&'a str>,
 }
 
-impl Bce<'_> {
-    pub(crate) fn authorization(&self, secret: &str) -> String {
-        let prefix = format!("bce-auth-v1/{}/{}/{}", self.key_id, self.time, self.good_for);
-        // The key of the second step is the text of the first, not its bytes.
-        let key = sign::hmac_sha256_hex(secret.as_bytes(), prefix.as_bytes());
-        let header = |(name, value): &(&str, &str)| format!("{name}:{}", sign::percent(value.trim()));
-        let headers = self.headers.iter().map(header).collect::<Vec<_>>().join("\n");
-        let canonical = format!("{}\n{}\n{}\n{headers}", self.method, self.path, self.query);
-        let signature = sign::hmac_sha256_hex(key.as_bytes(), canonical.as_bytes());
-        format!("{prefix}/{}/{signature}", sign::header_names(self.headers))
-    }
-}
-
-/// What stands in the `signature` header of a push.
-pub(crate) fn push_signature(token: &str, time: &str, body: &[u8]) -> String {
-    sign::md5_hex(&[token.as_bytes(), time.as_bytes(), body].concat())
+pub(crate) fn json(body: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("strings serialise")
 }
 
 #[derive(serde::Deserialize)]
@@ -343,30 +328,102 @@ struct Sent<'a> {
     message_id: Word<'a>,
 }
 
-/// The rows of an answer and what each proves, or the verdict for all.
-fn judged(answer: Incoming<'_>) -> Result<Vec<(Sent<'_>, Verdict)>, Verdict> {
-    let envelope: Envelope<'_> = serde_json::from_slice(answer.body).map_err(|_| Verdict::unknown("unreadable"))?;
-    let whole = told(&envelope.code, None);
-    let rows = envelope.data.map_or(Vec::new(), |d| d.0);
-    if rows.is_empty() {
-        return Err(whole);
+impl Sent<'_> {
+    fn verdict(&self) -> Verdict {
+        said(&self.code, self.message_id.filled())
     }
-    let taken = &*envelope.code == "1000" && answer.status == 200;
-    let verdict = |row: &Sent<'_>| {
-        let verdict = told(&row.code, row.message_id.filled());
-        // A number is not taken in a request that was not; nor is it refused in one that says nothing clear.
-        let holds = match verdict.outcome {
-            Outcome::Accepted => taken,
-            Outcome::Rejected(_) | Outcome::Unsent => taken || matches!(whole.outcome, Outcome::Rejected(_)),
-            Outcome::Unknown => true,
-        };
-        if holds { verdict } else { Verdict::unknown("contradiction") }
-    };
-    Ok(rows.into_iter().map(|row| (verdict(&row), row)).map(|(verdict, row)| (row, verdict)).collect())
 }
 
-fn told(word: &str, id: Option<String>) -> Verdict {
-    code(word).map_or_else(|| Verdict::unknown(clipped(word)), |row| row.verdict(id))
+fn said(word: &str, id: Option<String>) -> Verdict {
+    match code(word) {
+        Some(row) => row.verdict(id),
+        None => Verdict::unknown(clipped(word)),
+    }
+}
+
+/// The rows of an answer, or the verdict for all.
+fn sent(answer: Incoming<'_>) -> Result<Vec<Sent<'_>>, Verdict> {
+    let Ok(Envelope { code, data }) = serde_json::from_slice::<Envelope<'_>>(answer.body) else {
+        return Err(Verdict::unknown("unreadable"));
+    };
+    let rows = data.map_or_else(Vec::new, |Items(rows)| rows);
+    match (&*code, rows.is_empty()) {
+        ("1000", false) if answer.status == 200 => Ok(rows),
+        // A success that names nobody, or with another status; a refusal beside rows.
+        ("1000", _) | (_, false) => Err(Verdict::unknown("contradiction")),
+        (word, true) => Err(said(word, None)),
+    }
+}
+
+/// The number (where one is named), class and outcome of each verdict of an answer.
+#[cfg(feature = "testing")]
+pub(crate) fn settled(answer: Incoming<'_>) -> Vec<(Option<String>, Class, Outcome)> {
+    let class_of = |word: &str| code(word).map_or(Class::Unknown, |r| r.class);
+    match sent(answer) {
+        Ok(rows) => rows.iter().map(|r| (Some(r.mobile.to_string()), class_of(&r.code), r.verdict().outcome)).collect(),
+        Err(whole) => vec![(None, class_of(&whole.code), whole.outcome)],
+    }
+}
+
+/// A report or a reply: only a reply has a content.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Push<'a> {
+    #[serde(borrow)]
+    mobile: Word<'a>,
+    #[serde(borrow, default)]
+    code: Word<'a>,
+    #[serde(borrow, default)]
+    message_id: Word<'a>,
+    #[serde(borrow, default)]
+    carrier_code: Word<'a>,
+    #[serde(borrow, default)]
+    custom: Word<'a>,
+    #[serde(borrow, default)]
+    deliver_time: Word<'a>,
+    #[serde(borrow, default)]
+    content: Option<Word<'a>>,
+    #[serde(borrow, default)]
+    sign: Word<'a>,
+    #[serde(borrow, default)]
+    receive_time: Word<'a>,
+    #[serde(borrow, default)]
+    user_ext_id: Word<'a>,
+}
+
+impl Push<'_> {
+    /// The event; none when its number cannot be a mainland mobile, which is nobody's we know. A time that cannot be read
+    /// is that of the push.
+    fn event(&self, signed_at: Timestamp) -> Option<Inbound> {
+        let (phone, at) = (phone_of(&self.mobile)?, |time: &str| time.parse().unwrap_or(signed_at));
+        let number = phone.national();
+        if let Some(text) = &self.content {
+            return Some(Inbound::Reply(Reply {
+                event_id: event_id("reply", &[&number, text, &self.sign, &self.receive_time, &self.user_ext_id]),
+                phone,
+                text: text.to_string(),
+                extension: self.user_ext_id.filled(),
+                signature: self.sign.filled(),
+                at: at(&self.receive_time),
+            }));
+        }
+        Some(Inbound::Report(Report {
+            event_id: event_id(
+                "report",
+                &[&number, &self.message_id, &self.code, &self.carrier_code, &self.deliver_time],
+            ),
+            phone,
+            provider_id: self.message_id.filled(),
+            reference: Reference::parse(&self.custom),
+            code: self.carrier_code.clipped(),
+            delivered: match &*self.code {
+                "0" => Some(true),
+                "2" => Some(false),
+                _ => None,
+            },
+            at: at(&self.deliver_time),
+        }))
+    }
 }
 
 /// The row of a code.
@@ -374,110 +431,22 @@ pub fn code(code: &str) -> Option<&'static CodeRow> {
     CODES.iter().find(|r| r.code == code)
 }
 
-/// The number (where one is named), class and outcome of each verdict of an answer.
-#[cfg(feature = "testing")]
-pub(crate) fn settled(answer: Incoming<'_>) -> Vec<(Option<String>, Class, Outcome)> {
-    let class_of = |word: &str| code(word).map_or(Class::Unknown, |r| r.class);
-    match judged(answer) {
-        Ok(rows) => rows.iter().map(|(r, v)| (Some(r.mobile.to_string()), class_of(&r.code), v.outcome)).collect(),
-        Err(_) if answer.status >= 500 => vec![(None, Class::Transient, Outcome::Unknown)],
-        Err(whole) => vec![(None, class_of(&whole.code), whole.outcome)],
-    }
-}
-
-/// A receipt, or a reply: that has a content.
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Push<'a> {
-    #[serde(borrow)]
-    mobile: Word<'a>,
-    #[serde(borrow, default)]
-    content: Option<Word<'a>>,
-    #[serde(borrow, default)]
-    sign: Word<'a>,
-    #[serde(borrow, default)]
-    user_ext_id: Word<'a>,
-    #[serde(borrow, default)]
-    receive_time: Word<'a>,
-    #[serde(borrow, default)]
-    code: Option<Word<'a>>,
-    #[serde(borrow, default)]
-    carrier_code: Word<'a>,
-    #[serde(borrow, default)]
-    message_id: Word<'a>,
-    #[serde(borrow, default)]
-    custom: Word<'a>,
-    #[serde(borrow, default)]
-    deliver_time: Word<'a>,
-}
-
-/// Reads a push whose origin is proven. One about a number that cannot be a mainland mobile is received and left out: it
-/// can be nobody we know.
-fn callback(body: &[u8], received_at: Option<Timestamp>) -> Result<Callback, InboundError> {
-    let push: Push<'_> = serde_json::from_slice(body).map_err(|e| malformed(body, &e, "a receipt or a reply"))?;
-    let event = match (&push.content, &push.code) {
-        (Some(content), _) => reply(&push, content, received_at)?,
-        (None, Some(code)) => report(&push, code, received_at)?,
-        (None, None) => return Err(InboundError::Malformed { at: 0, what: "a code or a content" }),
-    };
-    if event.is_none() {
-        tracing::warn!(provider = "baidu", left_out = 1, of = 1, "a push without a mainland number");
-    }
-    Ok(Callback { events: event.into_iter().collect(), answer: received(TYPE, "") })
-}
-
-/// The platform's UTC time, else the moment of receipt: a refusal must not be lost for its time.
-fn at(word: &str, received_at: Option<Timestamp>) -> Result<Timestamp, InboundError> {
-    word.parse().ok().or(received_at).ok_or(InboundError::Malformed { at: 0, what: "a time in UTC" })
-}
-
-fn reply(push: &Push<'_>, content: &Word<'_>, received_at: Option<Timestamp>) -> Result<Option<Inbound>, InboundError> {
-    let parts = [&*push.mobile, content, &push.sign, &push.user_ext_id, &push.receive_time];
-    let at = at(&push.receive_time, received_at)?;
-    Ok(phone_of(&push.mobile).map(|phone| {
-        Inbound::Reply(Reply {
-            // `requestId` of the headers is not signed.
-            event_id: event_id("up", &parts),
-            phone,
-            text: content.to_string(),
-            extension: push.user_ext_id.filled(),
-            signature: push.sign.filled(),
-            at,
-        })
-    }))
-}
-
-fn report(push: &Push<'_>, code: &Word<'_>, received_at: Option<Timestamp>) -> Result<Option<Inbound>, InboundError> {
-    let parts = [&*push.mobile, &push.message_id, code, &push.carrier_code, &push.custom, &push.deliver_time];
-    let at = at(&push.deliver_time, received_at)?;
-    let delivered = match &**code {
-        "0" => Some(true),
-        "2" => Some(false),
-        _ => None,
-    };
-    Ok(phone_of(&push.mobile).map(|phone| {
-        Inbound::Report(Report {
-            event_id: event_id("report", &parts),
-            phone,
-            provider_id: push.message_id.filled(),
-            reference: Reference::parse(&push.custom),
-            code: push.carrier_code.filled().unwrap_or_else(|| code.to_string()),
-            delivered,
-            at,
-        })
-    }))
-}
-
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);
 const CONTENT: Outcome = Outcome::Rejected(Blame::Content);
 const PERSON: Outcome = Outcome::Rejected(Blame::Person);
 
-/// A code of receipts. In an answer to a send it would be undocumented, and so prove nothing.
-const fn receipt(code: &'static str, class: Class, remedy: &'static str) -> CodeRow {
-    row(code, class, Outcome::Unknown, Consequence::None, remedy)
-}
+const KEY: &str = "Check the access key and its rights, then lift the hold.";
+const CHANGED: &str = "The request was changed on its way: check proxies, then lift the hold.";
+const FIELD: &str = "A field is not as documented: check template, values and extension, then lift the hold.";
+const FILED: &str = "The template or the signature is not approved: see the console, then lift the hold.";
+const LISTED: &str = "The number is on a list of refusals: the stop is recorded.";
+const NUMBER: &str = "The platform takes the number for malformed: nothing to do.";
+const TEXT: &str = "The text holds what may not be sent: change it.";
+const WAIT: &str = "The platform failed: wait for the report.";
 
-/// Every code on the list; `B:` are the platform's own in receipts. What is not here is unknown.
+/// Every code on the list, of answers and of reports (`B:`). What is not here is unknown.
+///
+/// Reports are read by the table of delivery codes; their rows say what the same code in an answer proves.
 #[rustfmt::skip]
 pub const CODES: &[CodeRow] = {
     use Class::*;
@@ -488,78 +457,79 @@ pub const CODES: &[CodeRow] = {
 
         row("6012", InsufficientBalance, ACCOUNT, Hold, "The service is stopped for arrears: top up, then lift the hold."),
 
-        row("6002", Auth, ACCOUNT, Hold, "The account could not be authenticated: check its keys and its certification."),
-        row("6005", Auth, ACCOUNT, Hold, "The account is disabled: ask the platform."),
-        row("6013", Auth, ACCOUNT, Hold, "The account has no order for SMS: open the service."),
-        row("AccessDenied", Auth, ACCOUNT, Hold, "The key may not send: grant it the right to SMS."),
-        row("InvalidAccessKeyId", Auth, ACCOUNT, Hold, "Check the access key id, and that the key is enabled."),
-        row("InvalidHTTPAuthHeader", Auth, ACCOUNT, Hold, "The Authorization header was changed on its way: check proxies."),
-        row("SignatureDoesNotMatch", Auth, ACCOUNT, Hold, "Check the secret access key, and that no proxy changes headers."),
-        row("RequestExpired", Auth, ACCOUNT, Hold, "This machine's clock is off: set it."),
-        row("OptInRequired", Auth, ACCOUNT, Hold, "The service is not opened for this account: open it in the console."),
+        row("6002", Auth, ACCOUNT, Hold, KEY),
+        row("6005", Auth, ACCOUNT, Hold, "The account is disabled: ask the platform, then lift the hold."),
+        row("6013", Auth, ACCOUNT, Hold, "No order is open for the account: buy a package, then lift the hold."),
+        row("AccessDenied", Auth, ACCOUNT, Hold, KEY),
+        row("InvalidAccessKeyId", Auth, ACCOUNT, Hold, KEY),
+        row("InvalidHTTPAuthHeader", Auth, ACCOUNT, Hold, CHANGED),
+        row("SignatureDoesNotMatch", Auth, ACCOUNT, Hold, KEY),
+        row("RequestExpired", Auth, ACCOUNT, Hold, "This machine's clock is off by more than 30 minutes: set it, then lift the hold."),
+        row("OptInRequired", Auth, ACCOUNT, Hold, "The service is not opened: open it in the console, then lift the hold."),
 
-        row("6006", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The signature cannot be used: check its id and state."),
-        row("4602", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template cannot be used: check its id and state."),
-        row("4603", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template cannot be used: check its id and state."),
-        row("4607", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template is not approved: check its state."),
-        row("4609", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template cannot be used: check its id and state."),
+        row("B:00019", Throttled, PERSON, Nothing, "The number reached the platform's limit: nothing to do."),
+        row("B:00027", Throttled, PERSON, Nothing, "The number reached the platform's limit: nothing to do."),
 
-        row("4503", NumberInvalid, PERSON, Nothing, "The platform takes the number for malformed."),
-        row("4507", NumberInvalid, PERSON, Nothing, "The platform takes the number for none."),
+        row("6006", TemplateOrSignatureNotApproved, ACCOUNT, Hold, FILED),
+        row("4602", TemplateOrSignatureNotApproved, ACCOUNT, Hold, FILED),
+        row("4603", TemplateOrSignatureNotApproved, ACCOUNT, Hold, FILED),
+        row("4607", TemplateOrSignatureNotApproved, ACCOUNT, Hold, FILED),
+        row("4609", TemplateOrSignatureNotApproved, ACCOUNT, Hold, FILED),
+        row("B:00007", TemplateOrSignatureNotApproved, ACCOUNT, Hold, FILED),
+        row("B:00008", TemplateOrSignatureNotApproved, ACCOUNT, Hold, FILED),
+        row("B:00009", TemplateOrSignatureNotApproved, ACCOUNT, Hold, FILED),
 
-        row("4641", NumberBlacklisted, PERSON, StopEveryone, "The number is on the platform's list: the stop is recorded for everyone."),
-        row("4642", NumberBlacklisted, PERSON, StopOwner, "The number is on this signature's list: the stop is recorded."),
-        row("4643", NumberBlacklisted, PERSON, StopOwner, "The number is on this account's list: the stop is recorded."),
-        // Complaints; of whom about whom, the pages do not say.
-        row("4651", NumberBlacklisted, PERSON, StopEveryone, "The number is on a list of complaints: the stop is recorded for everyone."),
-        row("4652", NumberBlacklisted, PERSON, StopEveryone, "The number is on a list of complaints: the stop is recorded for everyone."),
-        row("4653", NumberBlacklisted, PERSON, StopEveryone, "The number is on a list of complaints: the stop is recorded for everyone."),
+        row("4503", NumberInvalid, PERSON, Nothing, NUMBER),
+        row("4507", NumberInvalid, PERSON, Nothing, NUMBER),
+        row("B:00010", NumberInvalid, PERSON, Nothing, NUMBER),
 
-        row("4501", InvalidRequest, ACCOUNT, Hold, "A field is not as documented: check signature id, template and extension."),
-        row("4502", InvalidRequest, ACCOUNT, Hold, "A field is not as documented: check signature id, template and extension."),
-        row("4504", InvalidRequest, ACCOUNT, Hold, "A field is not as documented: check signature id, template and extension."),
-        row("4505", InvalidRequest, ACCOUNT, Hold, "A field is not as documented: check signature id, template and extension."),
-        row("4506", InvalidRequest, ACCOUNT, Hold, "A field is not as documented: check signature id, template and extension."),
+        // The lists of the signature and of the account are this owner's, the others everybody's.
+        row("4641", NumberBlacklisted, PERSON, StopEveryone, LISTED),
+        row("4642", NumberBlacklisted, PERSON, StopOwner, LISTED),
+        row("4643", NumberBlacklisted, PERSON, StopOwner, LISTED),
+        row("4651", NumberBlacklisted, PERSON, StopEveryone, LISTED),
+        row("4652", NumberBlacklisted, PERSON, StopEveryone, LISTED),
+        row("4653", NumberBlacklisted, PERSON, StopEveryone, LISTED),
+        row("B:00012", NumberBlacklisted, PERSON, StopEveryone, LISTED),
+        row("B:00033", NumberBlacklisted, PERSON, StopEveryone, LISTED),
+        row("B:00034", NumberBlacklisted, PERSON, StopEveryone, LISTED),
+        row("B:00035", NumberBlacklisted, PERSON, StopEveryone, LISTED),
+
+        row("B:00003", ContentRejected, CONTENT, Nothing, TEXT),
+        row("B:00011", ContentRejected, CONTENT, Nothing, TEXT),
+        row("B:00013", ContentRejected, CONTENT, Nothing, TEXT),
+        row("B:00029", ContentRejected, CONTENT, Nothing, TEXT),
+        row("B:00030", ContentRejected, CONTENT, Nothing, TEXT),
+
+        row("4501", InvalidRequest, ACCOUNT, Hold, FIELD),
+        row("4502", InvalidRequest, ACCOUNT, Hold, FIELD),
+        row("4504", InvalidRequest, ACCOUNT, Hold, FIELD),
+        row("4505", InvalidRequest, ACCOUNT, Hold, FIELD),
+        row("4506", InvalidRequest, ACCOUNT, Hold, FIELD),
         row("4508", InvalidRequest, CONTENT, Nothing, "The text is too long: shorten it."),
-        row("4511", InvalidRequest, ACCOUNT, Hold, "More numbers than the platform takes in one call: update this library."),
-        row("4512", InvalidRequest, ACCOUNT, Hold, "Extensions are not opened for this account: have them opened, or bind none."),
-        row("4518", InvalidRequest, ACCOUNT, Hold, "A field is not as documented: check signature id, template and extension."),
-        row("4601", InvalidRequest, ACCOUNT, Hold, "The template is not as documented: check its id."),
-        row("4605", InvalidRequest, ACCOUNT, Hold, "Text and approved template differ in their variables: bind the right template."),
-        row("4606", InvalidRequest, ACCOUNT, Hold, "Text and approved template differ in their variables: bind the right template."),
-        row("4608", InvalidRequest, CONTENT, Nothing, "A value is not allowed, such as one with brackets: change it."),
-        row("4610", InvalidRequest, ACCOUNT, Hold, "Text and approved template differ in their variables: bind the right template."),
-        row("InappropriateJSON", InvalidRequest, ACCOUNT, Hold, "The request was changed on its way: check proxies."),
-        row("MalformedJSON", InvalidRequest, ACCOUNT, Hold, "The request was changed on its way: check proxies."),
-        row("InvalidURI", InvalidRequest, ACCOUNT, Hold, "The endpoint does not know the operation: check the endpoint."),
-        row("InvalidHTTPRequest", InvalidRequest, ACCOUNT, Hold, "The request was changed on its way: check proxies."),
-        // Nothing was taken now, but what came before under our reference may have been.
-        row("IdempotentParameterMismatch", InvalidRequest, Doubt, Nothing, "Something repeated a request and changed it: check proxies, and wait for the report."),
+        row("4511", InvalidRequest, ACCOUNT, Hold, "More numbers than the platform takes in one call: lower the numbers per call, then lift the hold."),
+        row("4512", InvalidRequest, ACCOUNT, Hold, "Extensions are not opened for the account: open them, then lift the hold."),
+        row("4518", InvalidRequest, ACCOUNT, Hold, FIELD),
+        row("4601", InvalidRequest, ACCOUNT, Hold, FIELD),
+        row("4605", InvalidRequest, ACCOUNT, Hold, FIELD),
+        row("4606", InvalidRequest, ACCOUNT, Hold, FIELD),
+        row("4608", InvalidRequest, CONTENT, Nothing, "A value holds a bracket or does not fit its variable: change it."),
+        row("4610", InvalidRequest, ACCOUNT, Hold, FIELD),
+        // Something else went out under this token before: whether that was ours, nobody can say.
+        row("IdempotentParameterMismatch", InvalidRequest, Doubt, Nothing, WAIT),
+        row("InappropriateJSON", InvalidRequest, ACCOUNT, Hold, CHANGED),
+        row("MalformedJSON", InvalidRequest, ACCOUNT, Hold, CHANGED),
+        row("InvalidURI", InvalidRequest, ACCOUNT, Hold, CHANGED),
+        row("InvalidHTTPRequest", InvalidRequest, ACCOUNT, Hold, CHANGED),
+        row("B:00001", InvalidRequest, ACCOUNT, Hold, FIELD),
+        row("B:00004", InvalidRequest, ACCOUNT, Hold, FIELD),
+        row("B:00005", InvalidRequest, ACCOUNT, Hold, FIELD),
+        row("B:00014", InvalidRequest, ACCOUNT, Hold, FIELD),
+        row("B:00015", InvalidRequest, ACCOUNT, Hold, FIELD),
 
-        row("InternalError", Transient, Doubt, Nothing, "The platform failed: wait for the report."),
-
-        receipt("B:00019", Throttled, "The number had too many messages: see the limits in the console."),
-        receipt("B:00027", Throttled, "The number had too many messages: see the limits in the console."),
-        receipt("B:00007", TemplateOrSignatureNotApproved, "Signature or template cannot be used: check their state."),
-        receipt("B:00008", TemplateOrSignatureNotApproved, "Signature or template cannot be used: check their state."),
-        receipt("B:00009", TemplateOrSignatureNotApproved, "Signature or template cannot be used: check their state."),
-        receipt("B:00010", NumberInvalid, "The platform takes the number for none."),
-        receipt("B:00012", NumberBlacklisted, "The number is on a list of the platform's: the stop is recorded."),
-        receipt("B:00033", NumberBlacklisted, "The number is on the platform's list: the stop is recorded."),
-        receipt("B:00034", NumberBlacklisted, "The number is on this signature's list: the stop is recorded."),
-        receipt("B:00035", NumberBlacklisted, "The number is on this account's list: the stop is recorded."),
-        receipt("B:00003", ContentRejected, "The text was refused: change it."),
-        receipt("B:00011", ContentRejected, "The text was refused: change it."),
-        receipt("B:00013", ContentRejected, "The text was refused: change it."),
-        receipt("B:00029", ContentRejected, "The text was refused: change it."),
-        receipt("B:00030", ContentRejected, "The text was refused: change it."),
-        receipt("B:00001", InvalidRequest, "The platform could not use the request: ask it, with the message's id."),
-        receipt("B:00004", InvalidRequest, "The platform could not use the request: ask it, with the message's id."),
-        receipt("B:00005", InvalidRequest, "The platform could not use the request: ask it, with the message's id."),
-        receipt("B:00014", InvalidRequest, "The platform could not use the request: ask it, with the message's id."),
-        receipt("B:00015", InvalidRequest, "The platform could not use the request: ask it, with the message's id."),
-        receipt("B:00017", Transient, "The platform failed: see later reports."),
-        receipt("B:00028", Transient, "The platform failed: see later reports."),
+        row("InternalError", Transient, Doubt, Nothing, WAIT),
+        row("B:00017", Transient, Doubt, Nothing, WAIT),
+        row("B:00028", Transient, Doubt, Nothing, WAIT),
     ]
 };
 

@@ -18,6 +18,25 @@ pub(super) fn batch_for(template: &str, count: u64, personal: bool) -> Batch {
     batch
 }
 
+/// A personal batch as a campaign makes it: this text with its holes, and the values of each person.
+pub(super) fn personal_batch(source: &str, people: &[Vec<(&str, &str)>]) -> Batch {
+    use crate::message::{Params, Signature, Template, UNSUBSCRIBE, compose};
+    let template = Template::parse(source).unwrap();
+    let mut batch = batch_for("", 0, false);
+    let rendition = Arc::make_mut(&mut batch.rendition);
+    let signature = Signature::parse(&rendition.signature).unwrap();
+    rendition.text = format!("【{}】{source}{UNSUBSCRIBE}", signature.as_str());
+    rendition.template = None;
+    for (i, values) in people.iter().enumerate() {
+        let params = values.iter().fold(Params::new(), |all, (k, v)| all.with(k, v).unwrap());
+        let text = compose(&signature, &template.render(&params).unwrap()).unwrap().text().to_owned();
+        let phone = super::wire::phone_of(&(13_800_000_001 + i).to_string()).unwrap();
+        let values = values.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        batch.push(phone, values, Some(text), super::wire::tests::clearance());
+    }
+    batch
+}
+
 /// Sends a batch over HTTP to a gateway of this account.
 pub(super) async fn sent<W: Wire>(wire: W, account: Account, script: Script, batch: &Batch) -> (Answer, Gateway) {
     let (gateway, address) = served(account, script).await;

@@ -323,7 +323,7 @@ async fn after_the_deadline_no_byte_leaves() {
 
 fn baidu() -> Baidu {
     Baidu::new("testAccessKeyId000001", Secret::new("testSecretAccessKey000001"))
-        .signature_id("测试签名", "sms-signTest00000001")
+        .signature("测试签名", "sms-signTest00000001")
 }
 
 fn baidu_batch(clock: &dyn Clock) -> Batch {

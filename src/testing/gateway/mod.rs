@@ -23,10 +23,12 @@ use account;
 
 mod aliyun;
 mod baidu;
+mod chuanglan;
 mod cmcc_mas;
 mod counts;
 mod ctyun;
 mod huawei;
+mod jdcloud;
 mod luosimao;
 mod montnets;
 mod netease;
@@ -34,15 +36,19 @@ mod qiniu;
 mod ronglian;
 mod script;
 mod server;
+mod submail;
 mod tencent;
 mod ucloud;
+mod volcengine;
 mod yunpian;
 
 pub use aliyun::FakeAliyun;
 pub use baidu::FakeBaidu;
+pub use chuanglan::FakeChuanglan;
 pub use cmcc_mas::FakeCmccMas;
 pub use ctyun::FakeCtyun;
 pub use huawei::FakeHuawei;
+pub use jdcloud::FakeJdcloud;
 pub use luosimao::FakeLuosimao;
 pub use montnets::FakeMontnets;
 pub use netease::FakeNetease;
@@ -50,8 +56,10 @@ pub use qiniu::FakeQiniu;
 pub use ronglian::FakeRonglian;
 pub use script::{Script, Step};
 pub use server::serve;
+pub use submail::FakeSubmail;
 pub use tencent::FakeTencent;
 pub use ucloud::FakeUcloud;
+pub use volcengine::FakeVolcengine;
 pub use yunpian::FakeYunpian;
 
 #[cfg(feature = "http")]
@@ -203,16 +211,20 @@ type Maker = fn() -> Account;
 const PLATFORMS: &[(&str, Maker)] = &[
     ("aliyun", || FakeAliyun::default().into()),
     ("baidu", || FakeBaidu::default().into()),
+    ("chuanglan", || FakeChuanglan::default().into()),
     ("cmcc_mas", || FakeCmccMas::default().into()),
     ("ctyun", || FakeCtyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),
+    ("jdcloud", || FakeJdcloud::default().into()),
     ("luosimao", || FakeLuosimao::default().into()),
     ("montnets", || FakeMontnets::default().into()),
     ("netease", || FakeNetease::default().into()),
     ("qiniu", || FakeQiniu::default().into()),
     ("ronglian", || FakeRonglian::default().into()),
+    ("submail", || FakeSubmail::default().into()),
     ("tencent", || FakeTencent::default().into()),
     ("ucloud", || FakeUcloud::default().into()),
+    ("volcengine", || FakeVolcengine::default().into()),
     ("yunpian", || FakeYunpian::default().into()),
 ];
 
@@ -774,6 +786,14 @@ fn params(call: &Call<'_>) -> Option<HashMap<String, String>> {
         all.extend(crate::provider::sign::form_pairs(std::str::from_utf8(call.body).ok()?)?);
     }
     Some(all.into_iter().collect())
+}
+
+/// `20260301T212000Z`.
+fn compact_utc(time: &str) -> Option<Timestamp> {
+    let digits = time.is_ascii().then_some(time).filter(|t| t.len() == 16)?;
+    let (day, clock) = digits.split_once('T').filter(|(day, _)| day.len() == 8)?;
+    let (y, m, d) = (&day[..4], &day[4..6], &day[6..]);
+    format!("{y}-{m}-{d}T{}:{}:{}", &clock[..2], &clock[2..4], &clock[4..]).parse().ok()
 }
 
 /// The answers that are the same on every platform; `None` when the platform's own answer is meant.
