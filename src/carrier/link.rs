@@ -48,8 +48,6 @@ use crate::secret::MissingVariable;
 const INBOX: usize = 4096;
 /// A login that was refused for good is tried again no sooner, and only when there is something to send.
 const REFUSED_FOR: Duration = Duration::from_secs(60);
-const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 /// Why an account cannot be read from the environment.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -91,6 +89,7 @@ pub struct LinkSettings {
     pub(crate) answer_within: Duration,
     pub(crate) login_within: Duration,
     pub(crate) tries: u8,
+    reconnect: (Duration, Duration),
     pub(crate) strict_proof: bool,
     pub(crate) ids_count_on: bool,
     per_second: u32,
@@ -118,7 +117,8 @@ pub enum Meaning {
 
 impl LinkSettings {
     /// A gateway at `host:port`: one connection, a window of 16, a heartbeat after 3 minutes, 60 s for an answer, three
-    /// tries (SGIP: 30 s and 30 s), one receiver a submit, 100 people a request, no limit of speed.
+    /// tries (SGIP: 30 s and 30 s), one receiver a submit, 100 people a request, no limit
+    /// of speed; 1 s, doubled up to a minute, between tries to connect.
     pub fn new(address: impl Into<String>) -> Self {
         Self {
             address: address.into(),
@@ -129,6 +129,7 @@ impl LinkSettings {
             answer_within: Duration::from_secs(60),
             login_within: Duration::from_secs(10),
             tries: 3,
+            reconnect: (Duration::from_secs(1), Duration::from_secs(60)),
             strict_proof: false,
             ids_count_on: true,
             per_second: 0,
@@ -178,6 +179,13 @@ impl LinkSettings {
     #[must_use]
     pub fn tries(mut self, n: u8) -> Self {
         self.tries = n;
+        self
+    }
+
+    /// Waits between tries to connect: about the first, doubled up to the second. A fast login loop gets an account locked.
+    #[must_use]
+    pub fn reconnect(mut self, first: Duration, longest: Duration) -> Self {
+        self.reconnect = (first, longest.max(first));
         self
     }
 
@@ -866,7 +874,8 @@ impl Provider for Link {
 /// Keeps one connection open, or opens it when there is something to send.
 async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
     let wake = Arc::clone(&shared.wakes[index]);
-    let (mut wait, mut low) = (SHORTEST_WAIT, false);
+    let (first, longest) = shared.settings.reconnect;
+    let (mut wait, mut low) = (first, false);
     loop {
         while !shared.is_closing() && !shared.dialect.keeps_open() && lock(&shared.queue).is_empty() {
             shared.set(index, Status::Idle);
@@ -892,7 +901,7 @@ async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
             let mut session = Session::new(&shared, &wake, low);
             end = Some(session.run(stream, || shared.set(index, Status::Up)).await);
             if session.useful || end == Some(End::Done) {
-                wait = SHORTEST_WAIT;
+                wait = first;
             }
         }
         shared.set(index, Status::Down);
@@ -913,7 +922,7 @@ async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
             None => {}
         }
         pause(&shared, &wake, wait).await;
-        wait = (wait * 2).min(LONGEST_WAIT);
+        wait = (wait * 2).min(longest);
     }
 }
 
