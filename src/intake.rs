@@ -17,9 +17,9 @@ use crate::phone::Phone;
 use crate::provider::PullError;
 use crate::stop::{Breadth, Intent, Reading};
 use crate::store::{CampaignKey, Change, Changed, Effect, Joined, Lane, Load, Loaded, ReportAsk, StoreError};
-use serde_json::json;
 #[cfg(feature = "carrier")]
 use futures_util::FutureExt;
+use serde_json::json;
 use sha2::Digest;
 use std::fmt;
 

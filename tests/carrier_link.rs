@@ -11,15 +11,18 @@
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test tells what it covered, and fails by panicking")]
 
 use futures_util::TryStreamExt;
+use optin106::carrier::listen::{ListenSettings, Listener};
 use optin106::carrier::{CarrierAccount, Link, LinkSettings, Protocol, Status, cmpp};
 use optin106::clock::{Clock, SystemClock};
 use optin106::entry::State;
 use optin106::id::AccountId;
 use optin106::keyring::Keyring;
 use optin106::optin::{AccountSettings, AccountSignature};
+use optin106::provider::Network;
+use optin106::secret::Secret;
 use optin106::store::{SqliteStore, Subject};
 use optin106::testing::ShiftedClock;
-use optin106::testing::carrier::{CarrierGateway, Fault, GatewaySettings, PROTOCOLS, account as fake};
+use optin106::testing::carrier::{CarrierGateway, Fault, GatewaySettings, NAME, PROTOCOLS, SECRET, account as fake};
 use optin106::{
     Audience, Campaign, Days, Evidence, Method, Notice, OptIn, Optin106, Owner, Phone, Purpose, Shop, ShopHandle,
     Timestamp,
@@ -221,7 +224,11 @@ async fn faults(name: &str, protocol: Protocol) {
         }
         gateway.played().into_iter().for_each(|f| *played.entry(f).or_default() += 1);
     }
-    println!("{name}: {sums:?}, {partly} partly taken; {} faults of {} kinds", played.values().sum::<u64>(), played.len());
+    println!(
+        "{name}: {sums:?}, {partly} partly taken; {} faults of {} kinds",
+        played.values().sum::<u64>(),
+        played.len()
+    );
     assert_eq!(played.len(), Fault::ALL.len(), "{name}: every kind was played");
     assert!(sums.get(&State::Accepted).is_some_and(|n| *n > 40 * rounds()), "{name}: most are taken: {sums:?}");
     assert!(sums.get(&State::Unknown).or(sums.get(&State::Unresolved)).is_some(), "{name}: some are in doubt");
@@ -252,7 +259,8 @@ async fn a_message_leaves_as_it_was_planned_over_every_protocol() {
         let taken = gateway.taken();
         assert_eq!(taken.len() as u64, parts, "{name}: as many segments as the funnel showed");
         for i in 0..3 {
-            let mut its: Vec<_> = taken.iter().filter(|t| t.phone == phone(i).national().parse::<u64>().unwrap()).collect();
+            let mut its: Vec<_> =
+                taken.iter().filter(|t| t.phone == phone(i).national().parse::<u64>().unwrap()).collect();
             assert!(its.is_sorted_by_key(|t| t.segment.0), "{name}: in order");
             assert!(its.iter().all(|t| t.reference == its[0].reference && t.segment.1 == 3), "{name}: one reference");
             its.sort_by_key(|t| t.segment.0);
@@ -277,4 +285,177 @@ async fn a_gateway_of_2_0_is_spoken_to_in_2_0() {
     campaign.run().await.unwrap();
     assert_eq!(gateway.taken().len(), 3);
     assert_eq!(gateway.counts().refused, 1, "3.0 was refused once, 2.0 was not");
+}
+
+/// Waits until it is so; fails after ten seconds.
+async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
+    for _ in 0..1000 {
+        if is().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("never: {what}");
+}
+
+/// How many of a campaign that is still being reported on were delivered.
+async fn delivered(campaign: &Campaign) -> u64 {
+    campaign.report().await.unwrap().figures.count(State::Delivered)
+}
+
+/// A gateway and a shop that attends to what comes back; SGIP's over the listener.
+struct Attended {
+    gateway: CarrierGateway,
+    world: Arc<World>,
+    _listener: Option<Listener>,
+}
+
+impl Attended {
+    async fn new(protocol: Protocol, settings: GatewaySettings) -> Self {
+        let gateway = CarrierGateway::start(settings).await.unwrap();
+        let world = Arc::new(World::new(fake(protocol), LinkSettings::new(gateway.address())).await);
+        let mut listener = None;
+        if protocol == Protocol::Sgip {
+            let login = ListenSettings::new(NAME, Secret::new(SECRET)).unwrap();
+            let local: Network = "127.0.0.0/8".parse().unwrap();
+            let bound =
+                Listener::bind("127.0.0.1:0".parse().unwrap(), login.sources([local]), &world.link).await.unwrap();
+            gateway.push_to(bound.address());
+            listener = Some(bound);
+        } else {
+            world.link.settled().await;
+        }
+        Self { gateway, world, _listener: listener }
+    }
+
+    fn attend(&self) -> tokio::task::JoinHandle<()> {
+        let world = Arc::clone(&self.world);
+        tokio::spawn(async move { world.optin.attend(&via(), &world.link).await.unwrap() })
+    }
+
+    async fn state(&self, campaign: &Campaign, i: u64) -> State {
+        rows(campaign, 0..3).await[&phone(i).to_u64()].0
+    }
+
+    async fn code(&self, campaign: &Campaign, i: u64) -> String {
+        rows(campaign, 0..3).await.remove(&phone(i).to_u64()).unwrap().1
+    }
+}
+
+#[tokio::test]
+async fn a_reply_stops_its_sender_and_is_acknowledged_only_once_it_is_stored() {
+    for (name, protocol) in PROTOCOLS {
+        let it = Attended::new(protocol, GatewaySettings::new(protocol)).await;
+        it.world.consents(0..3).await;
+        it.world.plan("one", SHORT, 0..3).await.run().await.unwrap();
+        it.gateway.reply(phone(0), "10690001", "R");
+        // Half of a refusal is one only when it is whole: 退订 stands in the third part.
+        it.gateway.reply(phone(1), "1069000188", &format!("{}请退订", "你们天天发短信真的很烦人。".repeat(11)));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert_eq!(it.gateway.counts().acknowledged, 0, "{name}: nothing is acknowledged while nobody stores");
+        // What is not acknowledged comes again, and is one event all the same.
+        assert_eq!(it.gateway.again(), 4, "{name}");
+        let attending = it.attend();
+        until("all acknowledged", async || {
+            it.gateway.again() == 0 || {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                false
+            }
+        })
+        .await;
+        let two = it.world.plan("two", SHORT, 0..3).await;
+        two.run().await.unwrap();
+        // The others may get no second message on the same day; these two are stopped.
+        let codes = [it.code(&two, 0).await, it.code(&two, 1).await, it.code(&two, 2).await];
+        assert_eq!(codes, ["stopped", "stopped", "cap_exceeded"], "{name}");
+        attending.abort();
+    }
+}
+
+#[tokio::test]
+async fn reports_join_their_rows_whenever_and_however_often_they_come() {
+    for (name, protocol) in PROTOCOLS {
+        for first in [false, true] {
+            let settings = GatewaySettings::new(protocol).reports(true).reports_first(first).narrow_reports(first);
+            let it = Attended::new(protocol, settings).await;
+            it.world.consents(0..6).await;
+            let attending = it.attend();
+            let short = it.world.plan("short", SHORT, 0..3).await;
+            short.run().await.unwrap();
+            let long = it.world.plan("long", &long(), 3..6).await;
+            long.run().await.unwrap();
+            for taken in it.gateway.taken() {
+                // Doubled.
+                it.gateway.report(&taken, "DELIVRD");
+            }
+            for campaign in [&short, &long] {
+                until("delivered", async || delivered(campaign).await == 3).await;
+            }
+            until(&format!("{name}: acknowledged"), async || it.gateway.counts().acknowledged >= 24).await;
+            attending.abort();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_long_message_is_delivered_when_all_of_it_is() {
+    for (name, protocol) in PROTOCOLS {
+        let it = Attended::new(protocol, GatewaySettings::new(protocol)).await;
+        it.world.consents(0..3).await;
+        let attending = it.attend();
+        let campaign = it.world.plan("one", &long(), 0..3).await;
+        campaign.run().await.unwrap();
+        let of = |i: u64, segment: u8| {
+            let number: u64 = phone(i).national().parse().unwrap();
+            it.gateway.taken().into_iter().find(|t| t.phone == number && t.segment.0 == segment).unwrap()
+        };
+        let failed = if protocol == Protocol::Sgip { "1" } else { "UNDELIV" };
+        for (i, reports) in [(0, ["DELIVRD", "DELIVRD", "DELIVRD"]), (1, ["DELIVRD", failed, "DELIVRD"])] {
+            for (segment, stat) in reports.into_iter().enumerate() {
+                it.gateway.report(&of(i, segment as u8 + 1), stat);
+            }
+        }
+        it.gateway.report(&of(2, 1), "DELIVRD");
+        it.gateway.report(&of(2, 2), "DELIVRD");
+        until(name, async || it.gateway.counts().acknowledged == 8).await;
+        until(name, async || delivered(&campaign).await == 1).await;
+        let report = async || campaign.report().await.unwrap().figures.count(State::Undelivered);
+        until(name, async || report().await == 1).await;
+        assert_eq!(it.state(&campaign, 0).await, State::Delivered, "{name}");
+        assert_eq!(it.state(&campaign, 1).await, State::Undelivered, "{name}");
+        assert_eq!(it.state(&campaign, 2).await, State::Accepted, "{name}: one segment is missing");
+        attending.abort();
+    }
+}
+
+#[tokio::test]
+async fn many_receivers_of_one_submit_have_a_verdict_each() {
+    for (name, protocol) in PROTOCOLS {
+        let it = {
+            let gateway = CarrierGateway::start(GatewaySettings::new(protocol).reports(true)).await.unwrap();
+            let settings = LinkSettings::new(gateway.address()).receivers(20);
+            let world = Arc::new(World::new(fake(protocol), settings).await);
+            Attended { gateway, world, _listener: None }
+        };
+        it.world.consents(0..50).await;
+        // The whole of the first submit is refused because of one number: all of it goes out one by one.
+        it.gateway.script([Some(Fault::RefusesNumber)]);
+        let attending = it.attend();
+        let campaign = it.world.plan("one", SHORT, 0..50).await;
+        campaign.run().await.unwrap();
+        let (counts, rows) = (it.gateway.counts(), rows(&campaign, 0..50).await);
+        if matches!(protocol, Protocol::Cmpp(_)) {
+            assert_eq!((counts.submits, counts.taken), (23, 50), "{name}");
+            until(name, async || delivered(&campaign).await == 50).await;
+        } else {
+            // Not documented there: the twenty are in doubt, and not sent again.
+            assert_eq!((counts.submits, counts.taken), (3, 30), "{name}");
+            assert_eq!(
+                rows.values().filter(|(s, _)| matches!(s, State::Unknown | State::Unresolved)).count(),
+                20,
+                "{name}"
+            );
+        }
+        attending.abort();
+    }
 }

@@ -105,12 +105,16 @@ impl Queued {
     pub(crate) fn singly(self) -> Vec<Self> {
         let Self { job, places, letter, serial } = self;
         let Letter { to, segments, source, valid } = letter;
-        to.into_iter().zip(places).zip(serial..).map(move |((phone, place), serial)| Self {
-            serial,
-            job: Arc::clone(&job),
-            places: place..place + 1,
-            letter: Letter { to: vec![phone], segments: Arc::clone(&segments), source, valid },
-        }).collect()
+        to.into_iter()
+            .zip(places)
+            .zip(serial..)
+            .map(move |((phone, place), serial)| Self {
+                serial,
+                job: Arc::clone(&job),
+                places: place..place + 1,
+                letter: Letter { to: vec![phone], segments: Arc::clone(&segments), source, valid },
+            })
+            .collect()
     }
 }
 

@@ -64,7 +64,8 @@ impl Parts {
     pub(crate) fn taken(&mut self, message: u64, index: usize, total: usize, id: &str, phone: Phone) -> Option<Whole> {
         let key = (id.to_owned(), phone);
         let entry = self.messages.entry(message);
-        let of = entry.or_insert_with(|| Message { handle: None, delivered: vec![false; total], failed: None, known: 0 });
+        let of =
+            entry.or_insert_with(|| Message { handle: None, delivered: vec![false; total], failed: None, known: 0 });
         of.known += 1;
         if index == 0 {
             of.handle = Some(handle(id, total));

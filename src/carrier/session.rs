@@ -356,7 +356,8 @@ impl<'a> Session<'a> {
         }
         job.leaves(|| self.shared.clock.now());
         let base = self.before;
-        let mark = Mark { start: base + start as u64, end: base + self.out.len() as u64, number, deadline: job.deadline };
+        let mark =
+            Mark { start: base + start as u64, end: base + self.out.len() as u64, number, deadline: job.deadline };
         self.shared.wrote(open.queued.letter.to.len(), now);
         self.marks.push_back(mark);
         self.waiting.insert(number, Sent { letter, segment });
@@ -404,7 +405,9 @@ impl<'a> Session<'a> {
                 Heard::Ends { .. } => Some(End::Gateway),
                 Heard::Broken => Some(End::Unreadable),
                 // Nothing may come before the login's answer; it is not acknowledged, so it comes again.
-                Heard::Alive | Heard::Answer { .. } | Heard::Arrival { .. } | Heard::Ended | Heard::Other { .. } => None,
+                Heard::Alive | Heard::Answer { .. } | Heard::Arrival { .. } | Heard::Ended | Heard::Other { .. } => {
+                    None
+                }
             };
         }
         match heard {

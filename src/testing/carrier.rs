@@ -43,7 +43,9 @@ pub fn account(protocol: Protocol) -> CarrierAccount {
     const FITS: &str = "the fake account fits its fields";
     let secret = Secret::new(SECRET);
     match protocol {
-        Protocol::Cmpp(version) => cmpp::Account::new(NAME, secret, SERVICE, ACCESS).expect(FITS).version(version).into(),
+        Protocol::Cmpp(version) => {
+            cmpp::Account::new(NAME, secret, SERVICE, ACCESS).expect(FITS).version(version).into()
+        }
         Protocol::Sgip => sgip::Account::new(NAME, &secret, NODE, CORP, SERVICE, ACCESS).expect(FITS).into(),
         Protocol::Smgp => smgp::Account::new(NAME, secret, SERVICE, ACCESS).expect(FITS).into(),
     }
@@ -171,7 +173,6 @@ pub struct GatewaySettings {
     record: bool,
     highest: cmpp::Version,
     proves: bool,
-    pushes_to: Option<SocketAddr>,
     narrow_reports: bool,
     first_report: bool,
 }
@@ -189,7 +190,6 @@ impl GatewaySettings {
             record: true,
             highest: cmpp::Version::V30,
             proves: true,
-            pushes_to: None,
             narrow_reports: false,
             first_report: false,
         }
@@ -252,13 +252,6 @@ impl GatewaySettings {
         self
     }
 
-    /// Where the SP listens for SGIP's replies and reports; without it they go over the SP's own link.
-    #[must_use]
-    pub fn pushes_to(mut self, address: SocketAddr) -> Self {
-        self.pushes_to = Some(address);
-        self
-    }
-
     /// CMPP report bodies of 60 bytes, whatever the version.
     #[must_use]
     pub fn narrow_reports(mut self, yes: bool) -> Self {
@@ -307,6 +300,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     world: Mutex<World>,
     serial: AtomicU64,
+    pusher: Mutex<Option<(mpsc::UnboundedSender<Out>, JoinHandle<()>)>>,
 }
 
 /// What a connection's writer is told.
@@ -325,8 +319,6 @@ pub struct CarrierGateway {
     address: SocketAddr,
     shared: Arc<Shared>,
     task: JoinHandle<()>,
-    pusher: Option<mpsc::UnboundedSender<Out>>,
-    pushing: Option<JoinHandle<()>>,
 }
 
 impl std::fmt::Debug for CarrierGateway {
@@ -338,7 +330,7 @@ impl std::fmt::Debug for CarrierGateway {
 impl Drop for CarrierGateway {
     fn drop(&mut self) {
         self.task.abort();
-        if let Some(pushing) = &self.pushing {
+        if let Some((_, pushing)) = self.shared.pusher().take() {
             pushing.abort();
         }
     }
@@ -364,33 +356,34 @@ impl CarrierGateway {
     pub async fn start_at(at: &str, settings: GatewaySettings, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let listener = TcpListener::bind(at).await?;
         let address = listener.local_addr()?;
-        let pushes_to = settings.pushes_to;
-        let shared = Arc::new(Shared { settings, clock, world: Mutex::default(), serial: AtomicU64::new(1) });
-        let (pusher, pushing) = match pushes_to {
-            Some(to) => {
-                let (sender, queue) = mpsc::unbounded_channel();
-                (Some(sender), Some(tokio::spawn(push(Arc::clone(&shared), to, queue))))
-            }
-            None => (None, None),
-        };
+        let (world, serial) = (Mutex::default(), AtomicU64::new(1));
+        let shared = Arc::new(Shared { settings, clock, world, serial, pusher: Mutex::default() });
         let serving = Arc::clone(&shared);
-        let reports = pusher.clone();
         let task = tokio::spawn(async move {
             let mut open = JoinSet::new();
             loop {
                 while open.try_join_next().is_some() {}
                 if let Ok((stream, _)) = listener.accept().await {
-                    open.spawn(connection(stream, Arc::clone(&serving), reports.clone()));
+                    open.spawn(connection(stream, Arc::clone(&serving)));
                 }
             }
         });
-        Ok(Self { address, shared, task, pusher, pushing })
+        Ok(Self { address, shared, task })
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Where the SP listens for SGIP's replies and reports; without it they go over the SP's own link.
+    pub fn push_to(&self, address: SocketAddr) {
+        let (sender, queue) = mpsc::unbounded_channel();
+        let task = tokio::spawn(push(Arc::clone(&self.shared), address, queue));
+        if let Some((_, old)) = self.shared.pusher().replace((sender, task)) {
+            old.abort();
+        }
     }
 
     /// What is done to the next submits, one each; then nothing.
@@ -450,7 +443,7 @@ impl CarrierGateway {
 
     /// Bytes, as they are, over every connection of the SP.
     pub fn send(&self, bytes: Vec<u8>) {
-        if let Some(pusher) = &self.pusher {
+        if let Some((pusher, _)) = &*self.shared.pusher() {
             drop(pusher.send(Out::Bytes(bytes)));
             return;
         }
@@ -525,6 +518,10 @@ fn encode_sgip(sequence: sgip::Number, body: sgip::Body) -> Vec<u8> {
 }
 
 impl Shared {
+    fn pusher(&self) -> MutexGuard<'_, Option<(mpsc::UnboundedSender<Out>, JoinHandle<()>)>> {
+        self.pusher.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn read(&self, pdu: &[u8], version: &mut cmpp::Version) -> Came {
         match self.settings.protocol {
             Protocol::Cmpp(_) => self.read_cmpp(pdu, version),
@@ -676,7 +673,9 @@ impl Shared {
     fn id(&self, numbered: Numbered, serial: u64, receiver: usize) -> String {
         match (self.settings.protocol, numbered) {
             (Protocol::Cmpp(_), _) => self.cmpp_id(serial).of_receiver(receiver as u16).to_string(),
-            (Protocol::Smgp, _) => smgp_id(serial).of_receiver(receiver as u16).map_or(String::new(), |id| id.to_string()),
+            (Protocol::Smgp, _) => {
+                smgp_id(serial).of_receiver(receiver as u16).map_or(String::new(), |id| id.to_string())
+            }
             (Protocol::Sgip, Numbered::Sgip(number)) => number.to_string(),
             (Protocol::Sgip, Numbered::Plain(_)) => String::new(),
         }
@@ -779,8 +778,7 @@ impl Shared {
                 } else {
                     cmpp::Terminal::Wide(Octets::national(phone))
                 };
-                let detail =
-                    cmpp::Detail { submit_time: time, done_time: time, dest_terminal_id, smsc_sequence: 1 };
+                let detail = cmpp::Detail { submit_time: time, done_time: time, dest_terminal_id, smsc_sequence: 1 };
                 let report = cmpp::Report {
                     msg_id: cmpp::MsgId(u64::from_str_radix(&taken.id, 16).ok()?),
                     stat: Octets::new(stat).ok()?,
@@ -909,14 +907,9 @@ struct Talk {
     /// An answer that waits for the next one.
     behind: Vec<u8>,
     later: mpsc::UnboundedSender<Out>,
-    reports: Option<mpsc::UnboundedSender<Out>>,
 }
 
-async fn connection(
-    mut stream: TcpStream,
-    shared: Arc<Shared>,
-    reports: Option<mpsc::UnboundedSender<Out>>,
-) {
+async fn connection(mut stream: TcpStream, shared: Arc<Shared>) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
@@ -925,7 +918,7 @@ async fn connection(
         Protocol::Sgip | Protocol::Smgp => cmpp::Version::V30,
     };
     let (later, mut outs) = mpsc::unbounded_channel();
-    let mut talk = Talk { version, logged_in: false, open: 0, behind: Vec::new(), later, reports, shared };
+    let mut talk = Talk { version, logged_in: false, open: 0, behind: Vec::new(), later, shared };
     let mut framer = Framer::new(talk.shared.settings.protocol);
     let mut buffer = vec![0; 64 << 10];
     let mut out = Vec::with_capacity(64 << 10);
@@ -1105,8 +1098,8 @@ impl Talk {
                 && let Some((name, bytes)) = shared.report(&taken, "DELIVRD")
             {
                 world.told.push((name, bytes.clone()));
-                match &self.reports {
-                    Some(pusher) => drop(pusher.send(Out::Bytes(bytes))),
+                match &*shared.pusher() {
+                    Some((pusher, _)) => drop(pusher.send(Out::Bytes(bytes))),
                     None if shared.settings.first_report => out.extend_from_slice(&bytes),
                     None => drop(self.later.send(Out::Bytes(bytes))),
                 }
@@ -1117,7 +1110,14 @@ impl Talk {
         }
     }
 
-    fn play(&mut self, fault: Option<Fault>, answer: Vec<u8>, numbered: Numbered, serial: u64, out: &mut Vec<u8>) -> Next {
+    fn play(
+        &mut self,
+        fault: Option<Fault>,
+        answer: Vec<u8>,
+        numbered: Numbered,
+        serial: u64,
+        out: &mut Vec<u8>,
+    ) -> Next {
         let shared = Arc::clone(&self.shared);
         match fault {
             None | Some(Fault::RefusesNumber | Fault::TooFast | Fault::UnlistedCode) => out.extend_from_slice(&answer),

@@ -225,9 +225,11 @@ impl Dialect for Account {
                     None => Heard::Other { answer },
                 }
             }
-            Body::SubmitResp(said) => {
-                Heard::Answer { number: sequence.0.into(), result: said.result.value(), given: Given::Cmpp(said.msg_id) }
-            }
+            Body::SubmitResp(said) => Heard::Answer {
+                number: sequence.0.into(),
+                result: said.result.value(),
+                given: Given::Cmpp(said.msg_id),
+            },
             Body::Terminate => Heard::Ends { answer: answered(Body::TerminateResp) },
             Body::TerminateResp => Heard::Ended,
             Body::Cancel { .. }
