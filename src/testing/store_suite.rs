@@ -98,6 +98,7 @@ list! { $
     a_settle_repeated_changes_nothing
     a_late_answer_raises_a_doubt_and_nothing_lowers_it
     a_report_before_the_answer_waits_for_it
+    a_report_that_another_worker_took_waits_for_the_answer_too
     a_report_that_overtakes_the_answer_stands
     a_report_twice_counts_once
     a_change_with_the_same_event_returns_the_first_answer
@@ -665,6 +666,19 @@ async fn a_report_before_the_answer_waits_for_it(b: Bench) {
     b.settle(&rows.requests[0], accepted(), false).await;
     assert_eq!(b.state(&c, 0).await, State::Delivered);
     assert_eq!(b.charges(0).await, 1);
+}
+
+async fn a_report_that_another_worker_took_waits_for_the_answer_too(b: Bench) {
+    let (_, c) = b.ready(2).await;
+    let rows = b.begin(&c, 10, 1).await;
+    // This worker settles once, so that whatever it keeps in mind of waiting reports is fresh.
+    b.settle(&rows.requests[0], accepted(), false).await;
+    let other = b.another();
+    let request = &rows.requests[1];
+    let ask = ReportAsk { provider_id: Some("second".to_owned()), ..b.report_ask(request, "1", true) };
+    sure(async || other.report(ask.clone()).await).await;
+    b.settle(request, Verdicts::Same(Verdict::accepted("second")), false).await;
+    assert_eq!(b.count(&c, State::Delivered).await, 1, "the report was not looked for: {:?}", b.states(&c).await);
 }
 
 async fn a_report_that_overtakes_the_answer_stands(b: Bench) {

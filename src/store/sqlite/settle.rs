@@ -17,7 +17,6 @@ use crate::store::{
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A request of a living worker whose first byte had to leave this long ago is in doubt: its call ended long since.
@@ -436,10 +435,11 @@ impl SqliteStore {
     pub(super) async fn settle_(&self, done: Vec<Settlement>) -> Result<Settled> {
         let weight = done.iter().map(|s| s.rids.len() / 8 + 1).sum();
         let references: Vec<_> = done.iter().map(|s| s.reference.0).collect();
-        let waiting = self.is_waiting();
         let settled = self
             .write(Lane::Normal, weight, move |tx| {
                 let mut settler = Settler::new(tx)?;
+                // Asked here: another process, or a transaction just before this one, may have recorded one.
+                let waiting = tx.one("SELECT 1 FROM inbound LIMIT 1", [], |_| Ok(()))?.is_some();
                 for s in &done {
                     settler.settle(s, waiting)?;
                 }
@@ -448,10 +448,6 @@ impl SqliteStore {
             })
             .await?;
         references.iter().for_each(|r| self.undrive(r));
-        if waiting {
-            let left = self.read(|c| one(c, "SELECT count(*) FROM inbound", [], |r| r.get(0))).await?;
-            self.waiting.store(left.unwrap_or(0), Ordering::Relaxed);
-        }
         Ok(settled)
     }
 
@@ -554,11 +550,7 @@ impl SqliteStore {
     }
 
     pub(super) async fn report_(&self, ask: ReportAsk) -> Result<Joined> {
-        let joined = self.write(Lane::Normal, 1, move |tx| report(tx, &ask)).await?;
-        if joined.waiting {
-            self.waiting.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(joined)
+        self.write(Lane::Normal, 1, move |tx| report(tx, &ask)).await
     }
 
     pub(super) async fn recover_(&self) -> Result<Recovered> {
