@@ -391,7 +391,7 @@ impl Shared {
         }
     }
 
-    fn push(&self, letters: impl IntoIterator<Item = Queued>) {
+    pub(crate) fn push(&self, letters: impl IntoIterator<Item = Queued>) {
         lock(&self.queue).extend(letters);
         self.wake();
     }

@@ -30,6 +30,8 @@ pub mod login;
 mod parts;
 pub mod pdu;
 mod session;
+#[cfg(test)]
+mod session_tests;
 pub mod sgip;
 pub mod smgp;
 pub mod split;
