@@ -99,6 +99,7 @@ list! { $
     a_late_answer_raises_a_doubt_and_nothing_lowers_it
     a_report_before_the_answer_waits_for_it
     a_report_that_another_worker_took_waits_for_the_answer_too
+    an_answer_about_many_is_one_event_in_the_account_s_life
     a_report_that_overtakes_the_answer_stands
     a_report_twice_counts_once
     a_change_with_the_same_event_returns_the_first_answer
@@ -679,6 +680,20 @@ async fn a_report_that_another_worker_took_waits_for_the_answer_too(b: Bench) {
     sure(async || other.report(ask.clone()).await).await;
     b.settle(request, Verdicts::Same(Verdict::accepted("second")), false).await;
     assert_eq!(b.count(&c, State::Delivered).await, 1, "the report was not looked for: {:?}", b.states(&c).await);
+}
+
+async fn an_answer_about_many_is_one_event_in_the_account_s_life(b: Bench) {
+    let (_, c) = b.ready(8).await;
+    for _ in 0..3 {
+        let rows = rows(b.begin_any(&c, 10, 8).await);
+        let mut verdicts = vec![Verdict::unsent("later", Consequence::None); 7];
+        verdicts.push(Verdict::accepted("id-1"));
+        let people = rows.requests[0].rows.len();
+        b.settle(&rows.requests[0], Verdicts::Each(verdicts.split_off(8 - people)), false).await;
+        // Nobody told for how long: a second, and no more as long as others are taken.
+        b.clock.advance(Duration::from_millis(1_001));
+    }
+    assert_eq!(b.count(&c, State::Accepted).await, 3);
 }
 
 async fn a_report_that_overtakes_the_answer_stands(b: Bench) {

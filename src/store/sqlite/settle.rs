@@ -104,7 +104,7 @@ impl<'a> Settler<'a> {
             return Ok(());
         }
         let was_doubt = matches!(call.state, RequestState::Unknown | RequestState::Unresolved);
-        if was_doubt && matches!(&s.answer.verdicts, Verdicts::Same(v) if is_doubt(v, s)) {
+        if was_doubt && leaves_all_in_doubt(s) {
             // Nothing new: the doubt stays as it is, and its account is not blamed again.
             return Ok(());
         }
@@ -117,6 +117,7 @@ impl<'a> Settler<'a> {
                 let v = v.first().cloned().unwrap_or_else(|| Verdict::unknown("not_named"));
                 self.uniform(&call, s, &v)?;
             }
+            Verdicts::Each(_) if leaves_all_in_doubt(s) => self.uniform(&call, s, &s.answer.verdicts.get(0))?,
             Verdicts::Each(_) => {
                 self.answered(&call, s)?;
                 self.each(&call, s)?;
@@ -197,8 +198,18 @@ impl<'a> Settler<'a> {
     fn each(&mut self, call: &Call, s: &Settlement) -> Result<()> {
         let mut back = Vec::new();
         let mut unknown = false;
-        for (i, rid) in s.rids.iter().enumerate() {
-            let v = s.answer.verdicts.get(i);
+        let verdicts: Vec<Verdict> = (0..s.rids.len()).map(|i| s.answer.verdicts.get(i)).collect();
+        if verdicts.iter().any(|v| v.outcome == Outcome::Accepted) {
+            self.well(call.account)?;
+        }
+        // One answer is one event in the account's life, however many rows it is about.
+        let mut told: Vec<Consequence> = Vec::new();
+        for (rid, v) in s.rids.iter().zip(verdicts) {
+            let ends_well = matches!(v.outcome, Outcome::Accepted | Outcome::Unknown);
+            if !ends_well && !told.contains(&v.consequence) {
+                told.push(v.consequence);
+                self.account(call.account, &v)?;
+            }
             match v.outcome {
                 Outcome::Accepted => {
                     self.done.accepted += 1;
@@ -214,7 +225,6 @@ impl<'a> Settler<'a> {
                 }
                 Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
                     back.push(*rid);
-                    self.account(call.account, &v)?;
                 }
                 Outcome::Rejected(Blame::Person | Blame::Content) => {
                     self.fail(call, *rid, &v)?;
@@ -384,6 +394,14 @@ impl<'a> Settler<'a> {
             self.tx.run("DELETE FROM inbound WHERE source = ?1 AND event_id = ?2", (source, event_id))?;
         }
         Ok(())
+    }
+}
+
+/// Whether an answer says nothing of anyone.
+fn leaves_all_in_doubt(s: &Settlement) -> bool {
+    match &s.answer.verdicts {
+        Verdicts::Same(v) => is_doubt(v, s),
+        Verdicts::Each(v) => v.iter().take(s.rids.len()).all(|v| v.outcome == Outcome::Unknown),
     }
 }
 
