@@ -499,3 +499,54 @@ fn the_speed_is_that_of_the_account() {
         }
     });
 }
+
+/// What a session costs without ledger and store: one connection, window 16, a million submits to a gateway in a process of
+/// its own. `benches/README.md` has the two commands.
+#[test]
+#[ignore = "needs CARRIER_GATEWAY and CARRIER_PROTOCOL: see benches/README.md"]
+#[allow(clippy::print_stdout, reason = "its output is the figure")]
+fn session_costs() {
+    let address = std::env::var("CARRIER_GATEWAY").expect("CARRIER_GATEWAY is the address of examples/carrier_gateway");
+    let name = std::env::var("CARRIER_PROTOCOL").unwrap_or("cmpp30".into());
+    let protocol = crate::testing::carrier::protocol(&name).expect("a protocol");
+    run(async {
+        let clock: Arc<dyn Clock> = Arc::new(crate::clock::SystemClock::new());
+        let account = crate::testing::carrier::account(protocol);
+        let link = Link::open(account, LinkSettings::new(address), Arc::clone(&clock)).unwrap();
+        let segments: Arc<[_]> =
+            split("【测试签名】双12今晚8点开抢，满200减25。拒收请回复R", Coding::UCS2, Reference::Byte(1))
+                .unwrap()
+                .into();
+        let job = |people: usize| {
+            let job = Job::new(people, clock.mono() + S(600));
+            let letters = (0..people).map(|place| Queued {
+                job: Arc::clone(&job),
+                places: place..place + 1,
+                letter: Letter {
+                    to: vec![Phone::from_u64(13_800_000_000 + place as u64).unwrap()],
+                    segments: Arc::clone(&segments),
+                    source: Octets::new("10690001").unwrap(),
+                    valid: None,
+                },
+                serial: place as u64,
+            });
+            link.shared().push(letters.collect::<Vec<_>>());
+            job
+        };
+        job(1).finished().await;
+        let began = clock.mono();
+        let mut open = VecDeque::new();
+        for _ in 0..1_000 {
+            open.push_back(job(1_000));
+            if open.len() >= 4 {
+                let done = open.pop_front().unwrap();
+                done.finished().await;
+                assert!(done.answers().0.iter().all(|v| v.outcome == Outcome::Accepted));
+            }
+        }
+        for job in open {
+            job.finished().await;
+        }
+        println!("{name}: {:.0} submits a second", 1e6 / (clock.mono() - began).as_secs_f64());
+    });
+}
