@@ -253,11 +253,13 @@ async fn story(
     };
     let lift = async {
         // Faults hold and rest the account; an operator who watches lifts it.
-        while o.faults {
+        if !o.faults {
+            return std::future::pending::<Result<()>>().await;
+        }
+        loop {
             tokio::time::sleep(Duration::from_millis(20)).await;
             optin.lift(Subject::Account(via()?)).await?;
         }
-        std::future::pending::<Result<()>>().await
     };
     tokio::select! {
         done = campaign.run() => drop(done?),

@@ -503,13 +503,14 @@ fn the_speed_is_that_of_the_account() {
 /// What a session costs without ledger and store: one connection, window 16, a million submits to a gateway in a process of
 /// its own. `benches/README.md` has the two commands.
 #[test]
-#[ignore = "needs CARRIER_GATEWAY and CARRIER_PROTOCOL: see benches/README.md"]
+#[ignore = "a measurement"]
 #[allow(clippy::print_stdout, reason = "its output is the figure")]
 fn session_costs() {
     let address = std::env::var("CARRIER_GATEWAY").expect("CARRIER_GATEWAY is the address of examples/carrier_gateway");
     let name = std::env::var("CARRIER_PROTOCOL").unwrap_or("cmpp30".into());
     let protocol = crate::testing::carrier::protocol(&name).expect("a protocol");
-    run(async {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(crate::clock::SystemClock::new());
         let account = crate::testing::carrier::account(protocol);
         let link = Link::open(account, LinkSettings::new(address), Arc::clone(&clock)).unwrap();
