@@ -13,7 +13,9 @@
 //! - **`clientToken` carries our reference, and the platform makes one message of two calls with the same token and the same
 //!   bytes.** It is the only platform to which a call in doubt is made again, once, before its deadline. The deadline is
 //!   five seconds after the begin: a time-out of the usual 10 s leaves no time for it, a short one
-//!   ([`HttpSettings::timeout`](super::wire::HttpSettings::timeout) of 2 s) does. How long a token lives is not documented.
+//!   ([`HttpSettings::timeout`](super::wire::HttpSettings::timeout) of 2 s) does. How long a token lives is not documented,
+//!   and **the newer SDK page does not list `clientToken`**: that it still makes one message of two calls is told by the
+//!   pages of the API only, so the documents count as **medium**.
 //! - Nobody can be asked about a message; `custom` carries our reference into reports.
 //! - Pushes are signed with the push token over time and body. The time is old when a push is repeated (ten times at most,
 //!   hourly), so reports are taken for twelve hours and replies at any age: a refusal is never too old.
@@ -217,7 +219,8 @@ const PROFILE: Profile = Profile {
     report_due: Duration::from_secs(72 * 3600),
     // "Over 1000 a second" is the capacity that is named; no limit is.
     calls_per_second: 100,
-    documented: Documented::High,
+    // The newer SDK page does not list clientToken.
+    documented: Documented::Medium,
 };
 
 impl Wire for Baidu {

@@ -3,20 +3,23 @@
 //! Sources: `jdcloud_sdk` for Python 1.6.354 (`JDCLOUD3`, spaced JSON that escapes what is not ASCII) and the signer of
 //! jdcloud-sdk-java (`JDCLOUD2`, compact UTF-8): each version's requests are those to the byte, with date and nonce signed.
 //! The Python SDK's shorter list of signed headers is checked with the signer. Answers are known from the SDK's models
-//! only: **medium**. **Unconfirmed**: every code of the service, whether one number's fault refuses the others, pushes, the
+//! only: **medium**. **Unconfirmed**: every code of the service, what the gateway's 401, 403 and 429 mean beyond what these
+//! statuses mean everywhere, whether one number's fault refuses the others, whether a nonce may come twice, pushes, the
 //! spelling of a day (`2026-11-24` here).
 //!
 //! - A filed template and the id of an approved signature are needed: say with [`Jdcloud::signature`] which id a signature
 //!   has. The platform writes 【signature】 in front; the unsubscribe words stand in the template.
-//! - One set of values serves all numbers of a call, so a personal text is a call per person.
-//! - One answer for a whole request. The gateway's own refusals (401, 403, 429) are believed; the service's are not
-//!   documented, so whatever else it says leaves everyone in doubt.
+//! - Promotion templates carry no variables (the vendor's glossary), so personal texts cannot be sent here.
+//! - One answer for a whole request. The gateway's own refusals (401, 403, 429) are believed where the HTTP status says the
+//!   same; the service's are not documented, so whatever else it says leaves everyone in doubt.
 //! - There is no reference of ours, no way to ask about a call in doubt, and none to ask for reports: `statusReport` wants
 //!   the id of one request, so **reports do not come back** and accepted rows end as `no_report`.
-//! - Replies are asked for by day of Beijing, and a page is told again each time: pull at least every ten minutes, and until
-//!   ten minutes past midnight the day before is asked for.
+//! - Replies are listed by application and day, and how a day is spelt stands nowhere: an empty answer proves nothing. So
+//!   they count as not coming back, and **somebody must carry the refusals over from the console**
+//!   ([`AccountSettings::replies_by_hand`](crate::optin::AccountSettings::replies_by_hand)). A pull is offered all the same,
+//!   and what it brings is recorded: the day of Beijing, told again each time, and until ten minutes past midnight the day
+//!   before.
 
-use super::filed::{filled, positional};
 use super::rows::{Word, clipped};
 use super::sign::{self, Scoped};
 use super::wire::{Class, CodeRow, Incoming, Items, Method, Outgoing, Wire, event_id, phone_of, row};
@@ -207,8 +210,8 @@ const PROFILE: Profile = Profile {
     name: "jdcloud",
     form: Form::Template,
     same_text_max: 100,
-    // One list of values for all numbers of a call.
-    personal_max: 1,
+    // Promotion templates carry no variables.
+    personal_max: 0,
     signature: Writer::Platform,
     words: Writer::Template,
     window: None,
@@ -220,10 +223,11 @@ const PROFILE: Profile = Profile {
     lookup: Lookup::None,
     // By the id of one request only.
     reports: Back::None,
-    replies: Back::Pull,
+    // The day is spelt by guess: an empty page proves nothing.
+    replies: Back::None,
     report_due: Duration::from_secs(72 * 3600),
     // Not documented.
-    calls_per_second: 20,
+    calls_per_second: 10,
     documented: Documented::Medium,
 };
 
@@ -245,18 +249,16 @@ impl Wire for Jdcloud {
         if rendition.extension().is_some() {
             return Err(account("no_extension"));
         }
-        let values = match (request.is_personal(), request.tickets()) {
-            (false, _) => Value::Null,
-            (true, [one]) => positional(filled(rendition, one.params())?).into(),
-            (true, _) => return Err(account("one_person_a_call")),
-        };
+        if request.is_personal() {
+            return Err(account("no_variables"));
+        }
         let numbers: Vec<String> = request.tickets().iter().map(|t| t.phone().national()).collect();
         let fields = [
             ("regionId", self.region.clone().into()),
             ("templateId", template.code.clone().into()),
             ("signId", signature.clone().into()),
             ("phoneList", numbers.into()),
-            ("params", values),
+            ("params", Value::Null),
         ];
         Ok(self.call(host, "batchSend", &fields, stamp))
     }
@@ -330,7 +332,8 @@ pub(crate) fn verdict(answer: Incoming<'_>) -> Verdict {
     };
     match (envelope.error, envelope.result) {
         (Some(_), Some(_)) => Verdict::unknown("contradiction"),
-        (Some(fault), None) => refused(&fault.code),
+        (Some(fault), None) if *fault.code == answer.status.to_string() => refused(&fault.code),
+        (Some(fault), None) => Verdict::unknown(fault.code.clipped()),
         (None, Some(told)) => match (told.status, told.data.and_then(|d| d.sequence_number.filled())) {
             (true, Some(id)) if answer.status == 200 && &*told.code == "200" => Verdict::accepted(id),
             (true, _) => Verdict::unknown("no_id"),
@@ -419,7 +422,7 @@ pub const CODES: &[CodeRow] = {
         row("200", Accepted, Taken, Nothing, "Nothing to do."),
         row("401", Auth, ACCOUNT, Hold, "Check the access key and this machine's clock, then lift the hold."),
         row("403", Auth, ACCOUNT, Hold, "Grant the access key the right to send SMS, then lift the hold."),
-        row("429", Throttled, Unsent, Rest(Duration::from_secs(1)), "Too many calls: sending goes on by itself."),
+        row("429", Throttled, Unsent, Rest(Duration::from_secs(60)), "Too many calls: sending goes on by itself."),
         row("400", InvalidRequest, Doubt, Nothing, "The platform does not say what it refused: look at its console."),
         row("404", InvalidRequest, Doubt, Nothing, "The platform does not say what it refused: look at its console."),
         row("500", Transient, Doubt, Nothing, "The platform failed: look at its console."),

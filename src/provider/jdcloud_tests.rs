@@ -51,7 +51,7 @@ async fn what_cannot_be_said_here_does_not_leave() {
     std::sync::Arc::make_mut(&mut extended.rendition).extension = Some("01".into());
     for (wire, batch, code) in [
         (unsigned, batch_for(FIXED, 1, false), "no_signature_id"),
-        (account(), batch_for(FIXED, 2, true), "one_person_a_call"),
+        (account(), batch_for(FIXED, 1, true), "no_variables"),
         (account(), extended, "no_extension"),
     ] {
         let (answer, gateway) = sent(wire, make(), Script::new(), &batch).await;
@@ -80,6 +80,11 @@ fn only_a_success_with_an_id_is_accepted() {
         (400, error(400)),
         (400, error(200)),
         (200, error(777)),
+        // The gateway's word, with another status than it names.
+        (200, error(401)),
+        (403, error(401)),
+        (400, error(429)),
+        (200, error(200)),
         (200, r#"{"error":{"code":401},"result":{"status":true}}"#.into()),
         (200, "{}".into()),
         (200, String::new()),

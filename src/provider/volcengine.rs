@@ -10,7 +10,8 @@
 //! - Answers name no number: they hold one id for each, in the order of the numbers, as documented. An answer with more or
 //!   fewer ids leaves everyone in doubt. Bad numbers among many are told by receipts only.
 //! - One error answers a whole request, and nothing says that a request is refused as a whole: a person's fault told of
-//!   many is in doubt. With which HTTP status `RE:*` come is not documented: the body decides.
+//!   many is in doubt. With which HTTP status `RE:*` come is not documented: the body decides. Codes of receipts in an
+//!   answer to a send prove nothing.
 //! - `Tag` carries our reference into receipts (`ext`). It makes no second send harmless. The record of a number does not
 //!   hold it: a lookup goes by id, else by text and time, and an empty one proves nothing. It reads one page.
 //! - The marketing hours 08:00 to 21:30 are those of `CR:0203`: what is submitted outside is taken and fails later.
@@ -118,6 +119,9 @@ impl Volcengine {
         const CONTENT_TYPE: &str = "application/json; charset=utf-8";
         let (time, day) = (sign::utc(stamp.at, "%Y%m%dT%H%M%SZ"), sign::utc(stamp.at, "%Y%m%d"));
         let (query, body_sha256) = (format!("Action={action}&Version={version}"), sign::sha256_hex(&body));
+        let mut signed =
+            vec![("content-type", CONTENT_TYPE), ("host", host), ("x-content-sha256", &body_sha256), ("x-date", &time)];
+        signed.extend(self.token.iter().map(|t| ("x-security-token", t.expose())));
         let authorization = Scoped {
             algorithm: "HMAC-SHA256",
             prefix: "",
@@ -126,12 +130,7 @@ impl Volcengine {
             method: "POST",
             path: "/",
             query: &query,
-            headers: &[
-                ("content-type", CONTENT_TYPE),
-                ("host", host),
-                ("x-content-sha256", &body_sha256),
-                ("x-date", &time),
-            ],
+            headers: &signed,
             body_sha256: &body_sha256,
         }
         .authorization(&self.key_id, self.secret.expose());
@@ -180,7 +179,7 @@ const PROFILE: Profile = Profile {
     replies: Back::Push,
     report_due: Duration::from_secs(72 * 3600),
     // Not documented; CR:0206 says when it is too much.
-    calls_per_second: 50,
+    calls_per_second: 20,
     documented: Documented::High,
 };
 
@@ -274,11 +273,13 @@ impl Wire for Volcengine {
             return Step::Done(Found::Unclear);
         };
         let window = asked.begun_at.minus(BEFORE)..=asked.begun_at.plus(AFTER);
+        let number = asked.phone.national();
         let ours = |d: &&Detail<'_>| match asked.provider_id {
+            _ if !d.shows(&number) => false,
             Some(id) => *d.message_id == *id,
             None => asked.text.is_some_and(|t| d.is_of(t)) && window.contains(&Timestamp::from_millis(d.send_time)),
         };
-        // The number is masked in the answer: it was asked for. Two records of one text in one hour tell nothing apart.
+        // Two records of one text in one hour tell nothing apart.
         let mut hits = details.iter().filter(ours);
         Step::Done(match (hits.next().and_then(|d| d.message_id.filled()), hits.next()) {
             (Some(id), None) => Found::Accepted { id },
@@ -328,6 +329,8 @@ struct Told<'a> {
 #[serde(rename_all = "camelCase")]
 struct Detail<'a> {
     #[serde(borrow, default)]
+    phone_number: Word<'a>,
+    #[serde(borrow, default)]
     message_id: Word<'a>,
     #[serde(borrow, default)]
     signature: Word<'a>,
@@ -338,6 +341,12 @@ struct Detail<'a> {
 }
 
 impl Detail<'_> {
+    /// Whether it can be of this number, as far as its mask shows.
+    fn shows(&self, number: &str) -> bool {
+        let shown = self.phone_number.trim_start_matches("+86");
+        shown.len() == number.len() && shown.bytes().zip(number.bytes()).all(|(s, n)| s == b'*' || s == n)
+    }
+
     /// Whether its text as seen is this one.
     fn is_of(&self, text: &str) -> bool {
         let (text, content) = (text.trim(), self.content.trim());
@@ -350,11 +359,9 @@ impl Detail<'_> {
 fn opened(answer: Incoming<'_>) -> Result<Told<'_>, Verdict> {
     let envelope: Envelope<'_> = serde_json::from_slice(answer.body).map_err(|_| Verdict::unknown("unreadable"))?;
     match (envelope.response_metadata.error, envelope.result) {
-        // An error beside ids refuses nothing for certain.
-        (Some(_), Some(result)) if result.ids.as_ref().is_some_and(|ids| !ids.0.is_empty()) => {
-            Err(Verdict::unknown("contradiction"))
-        }
-        (Some(error), _) => Err(match code(&error.code) {
+        // An error beside a result refuses nothing for certain.
+        (Some(_), Some(_)) => Err(Verdict::unknown("contradiction")),
+        (Some(error), None) => Err(match code(&error.code) {
             Some(row) => row.verdict(None),
             None => Verdict::unknown(clipped(&error.code)),
         }),
@@ -451,7 +458,6 @@ pub fn code(code: &str) -> Option<&'static CodeRow> {
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);
-const CONTENT: Outcome = Outcome::Rejected(Blame::Content);
 const PERSON: Outcome = Outcome::Rejected(Blame::Person);
 
 const KEY: &str = "Check the access key and its rights, then lift the hold.";
@@ -466,17 +472,18 @@ const WAIT: &str = "The platform failed: wait for the lookup or the receipt.";
 
 /// Every code on the list, of answers and of receipts. What is not here is unknown.
 ///
-/// Receipts are read by the table of delivery codes; their rows say what the same code in an answer proves.
+/// `CR:`, `CE:`, `NE:`, `SY:` and `UN:` are told of what was taken, by receipt, and read by the table of delivery codes. No
+/// page has them in an answer to a send: there they prove nothing.
 #[rustfmt::skip]
 pub const CODES: &[CodeRow] = {
     use Class::*;
-    use Consequence::{Hold, None as Nothing, Rest, StopEveryone};
+    use Consequence::{Hold, None as Nothing, Rest};
     use Outcome::{Accepted as Taken, Unknown as Doubt, Unsent};
     &[
         row("0", Accepted, Taken, Nothing, "Nothing to do."),
 
         row("RE:0010", InsufficientBalance, ACCOUNT, Hold, MONEY),
-        row("CR:0204", InsufficientBalance, ACCOUNT, Hold, MONEY),
+        row("CR:0204", InsufficientBalance, Doubt, Nothing, "The account is in arrears: top up."),
 
         row("RE:0000", Auth, ACCOUNT, Hold, KEY),
         row("RE:0001", Auth, ACCOUNT, Hold, "The service is not opened or stopped: see the console, then lift the hold."),
@@ -495,36 +502,34 @@ pub const CODES: &[CodeRow] = {
 
         row("FlowLimitExceeded", Throttled, Unsent, Rest(Duration::from_secs(1)), "Too many calls: sending goes on by itself."),
         row("RE:0013", Throttled, Unsent, Rest(Duration::from_secs(3600)), "The account's threshold is reached: raise it in the console, or sending goes on by itself."),
-        row("CR:0202", Throttled, PERSON, Nothing, "The number reached the platform's limit: nothing to do."),
-        row("CR:0213", Throttled, PERSON, Nothing, "The same text went to this number before: nothing to do."),
-        row("CR:0203", Throttled, ACCOUNT, Rest(Duration::from_secs(30 * 60)), "The platform's marketing hours are over: sending goes on by itself."),
-        // Told of what was taken.
+        row("CR:0202", Throttled, Doubt, Nothing, "The number reached the platform's limit: nothing to do."),
+        row("CR:0213", Throttled, Doubt, Nothing, "The same text went to this number before: nothing to do."),
+        row("CR:0203", Throttled, Doubt, Nothing, "Marketing goes from 08:00 to 21:30 only: plan within these hours."),
         row("CR:0206", Throttled, Doubt, Nothing, "Too fast for the platform: lower the account's pace."),
         row("CR:0208", Throttled, Doubt, Nothing, "A limit of the platform: lower the account's pace."),
 
         row("RE:0004", TemplateOrSignatureNotApproved, ACCOUNT, Hold, FILED),
         row("RE:0005", TemplateOrSignatureNotApproved, ACCOUNT, Hold, FILED),
-        row("CR:0212", TemplateOrSignatureNotApproved, ACCOUNT, Hold, FILED),
-        row("CR:0215", TemplateOrSignatureNotApproved, ACCOUNT, Hold, FILED),
-        row("CR:0216", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template does not end with 拒收请回复R: have one approved that does, then lift the hold."),
+        row("CR:0212", TemplateOrSignatureNotApproved, Doubt, Nothing, "The carrier does not know the signature: have it filed."),
+        row("CR:0215", TemplateOrSignatureNotApproved, Doubt, Nothing, "The carrier does not know the signature: have it filed."),
+        row("CR:0216", TemplateOrSignatureNotApproved, Doubt, Nothing, "The template does not end with 拒收请回复R: have one approved that does."),
 
         row("RE:0006", NumberInvalid, PERSON, Nothing, "The platform takes the number for malformed: nothing to do."),
         row("RE:0011", NumberInvalid, PERSON, Nothing, "The platform does not serve the number's region: nothing to do."),
-        row("NE:0100", NumberInvalid, PERSON, Nothing, DEAD),
-        row("NE:0103", NumberInvalid, PERSON, Nothing, DEAD),
-        row("NE:0104", NumberInvalid, PERSON, Nothing, DEAD),
-        row("NE:0105", NumberInvalid, PERSON, Nothing, DEAD),
-        row("NE:0106", NumberInvalid, PERSON, Nothing, DEAD),
-        row("CR:0209", NumberInvalid, PERSON, Nothing, DEAD),
-        row("CR:0210", NumberInvalid, PERSON, Nothing, DEAD),
-        row("CE:0305", NumberInvalid, PERSON, Nothing, DEAD),
+        row("NE:0100", NumberInvalid, Doubt, Nothing, DEAD),
+        row("NE:0103", NumberInvalid, Doubt, Nothing, DEAD),
+        row("NE:0104", NumberInvalid, Doubt, Nothing, DEAD),
+        row("NE:0105", NumberInvalid, Doubt, Nothing, DEAD),
+        row("NE:0106", NumberInvalid, Doubt, Nothing, DEAD),
+        row("CR:0209", NumberInvalid, Doubt, Nothing, DEAD),
+        row("CR:0210", NumberInvalid, Doubt, Nothing, DEAD),
+        row("CE:0305", NumberInvalid, Doubt, Nothing, DEAD),
 
-        // The person unsubscribed, or stands on a carrier's list: which of the two is not told.
-        row("CR:0201", NumberBlacklisted, PERSON, StopEveryone, "The number is on a list of refusals: the stop is recorded."),
+        row("CR:0201", NumberBlacklisted, Doubt, Nothing, "The person unsubscribed or is on a carrier's list: the receipt records the stop."),
 
-        row("CR:0200", ContentRejected, CONTENT, Nothing, TEXT),
-        row("CR:0205", ContentRejected, CONTENT, Nothing, TEXT),
-        row("CR:0217", ContentRejected, CONTENT, Nothing, TEXT),
+        row("CR:0200", ContentRejected, Doubt, Nothing, TEXT),
+        row("CR:0205", ContentRejected, Doubt, Nothing, TEXT),
+        row("CR:0217", ContentRejected, Doubt, Nothing, TEXT),
 
         row("MissingParameter", InvalidRequest, ACCOUNT, Hold, CHANGED),
         row("ServiceNotFound", InvalidRequest, ACCOUNT, Hold, "The endpoint does not know the service: check endpoint and region, then lift the hold."),
@@ -532,11 +537,11 @@ pub const CODES: &[CodeRow] = {
         row("RE:0003", InvalidRequest, ACCOUNT, Hold, "The message group does not exist: check its id, then lift the hold."),
         row("RE:0009", InvalidRequest, ACCOUNT, Hold, FIELD),
         row("RE:0012", InvalidRequest, ACCOUNT, Hold, "The message group may not send marketing: open it in the console, then lift the hold."),
-        row("CE:0300", InvalidRequest, ACCOUNT, Hold, FIELD),
-        row("CE:0301", InvalidRequest, ACCOUNT, Hold, FIELD),
-        row("CE:0302", InvalidRequest, ACCOUNT, Hold, FIELD),
-        row("CE:0304", InvalidRequest, ACCOUNT, Hold, FIELD),
-        row("CR:0207", InvalidRequest, ACCOUNT, Hold, FIELD),
+        row("CE:0300", InvalidRequest, Doubt, Nothing, "A field is not as documented: check message group and template."),
+        row("CE:0301", InvalidRequest, Doubt, Nothing, "A field is not as documented: check message group and template."),
+        row("CE:0302", InvalidRequest, Doubt, Nothing, "A field is not as documented: check message group and template."),
+        row("CE:0304", InvalidRequest, Doubt, Nothing, "A field is not as documented: check message group and template."),
+        row("CR:0207", InvalidRequest, Doubt, Nothing, "A field is not as documented: check message group and template."),
 
         row("InternalError", Transient, Doubt, Nothing, WAIT),
         row("InternalServiceTimeout", Transient, Doubt, Nothing, WAIT),

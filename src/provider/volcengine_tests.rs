@@ -67,6 +67,10 @@ fn only_an_id_for_each_is_an_acceptance() {
         ids(""),
         refusal("NeverHeardOf"),
         refusal("0"),
+        refusal("CR:0201"),
+        refusal("CR:0204"),
+        refusal("NE:0100"),
+        r#"{"ResponseMetadata":{"Error":{"Code":"RE:0010"}},"Result":{}}"#.into(),
         r#"{"ResponseMetadata":{"Error":{"Code":"RE:0010"}},"Result":{"MessageID":["a","b"]}}"#.into(),
         r#"{"ResponseMetadata":{"RequestId":"r"}}"#.into(),
         r#"{"Result":{"MessageID":["a","b"]}}"#.into(),
@@ -79,6 +83,26 @@ fn only_an_id_for_each_is_an_acceptance() {
 }
 
 #[test]
+fn codes_of_receipts_prove_nothing_in_an_answer() {
+    for row in CODES.iter().filter(|r| r.code.contains(':') && !r.code.starts_with("RE:")) {
+        assert_eq!((row.outcome, row.consequence), (Outcome::Unknown, Consequence::None), "{}", row.code);
+        assert_eq!(of(1, 200, &refusal(row.code)), [Outcome::Unknown], "{}", row.code);
+    }
+}
+
+#[tokio::test]
+async fn the_token_of_a_temporary_key_is_signed() {
+    let wire = account().security_token(Secret::new("token"));
+    let batch = batch_for("ST_00000002", 1, false);
+    let stamp = Stamp { at: Timestamp::EPOCH, nonce: "n".into() };
+    let out = wire.request(&batch.request(), "h", &stamp).unwrap();
+    let of = |name: &str| out.headers.iter().find(|(n, _)| *n == name).map(|(_, v)| v.to_string()).unwrap();
+    assert_eq!(of("x-security-token"), "token");
+    assert!(of("authorization").contains("content-type;host;x-content-sha256;x-date;x-security-token"));
+    takes(wire, make(), &batch, |_| TEXT.into()).await;
+}
+
+#[test]
 fn a_persons_fault_told_of_many_blames_nobody() {
     assert_eq!(of(1, 200, &refusal("RE:0006")), [PERSON]);
     assert_eq!(of(2, 200, &refusal("RE:0006")), [Outcome::Unknown; 2]);
@@ -88,9 +112,9 @@ fn a_persons_fault_told_of_many_blames_nobody() {
 #[test]
 fn a_record_settles_by_id_or_by_its_only_text_of_that_time() {
     let batch = batch_for("ST_00000002", 1, false);
-    let found = |text, provider_id, rows: &[(&str, &str, i64)]| {
+    let found_of = |mask: &str, text, provider_id, rows: &[(&str, &str, i64)]| {
         let row = |(id, content, after): &(&str, &str, i64)| {
-            serde_json::json!({"messageId": id, "signature": "测试签名", "content": content,
+            serde_json::json!({"messageId": id, "signature": "测试签名", "content": content, "phoneNumber": mask,
                 "sendTime": batch.begun.millis() + after})
         };
         let rows: Vec<_> = rows.iter().map(row).collect();
@@ -102,6 +126,7 @@ fn a_record_settles_by_id_or_by_its_only_text_of_that_time() {
             Step::More(_) => panic!("one page"),
         }
     };
+    let found = |text, provider_id, rows: &[(&str, &str, i64)]| found_of("138****0001", text, provider_id, rows);
     let hit = |id: &str| Found::Accepted { id: id.into() };
     let content = TEXT.trim_start_matches("【测试签名】");
     assert_eq!(found(Some(TEXT), None, &[("other", "x", 0), ("a", content, 1000)]), hit("a"));
@@ -110,6 +135,10 @@ fn a_record_settles_by_id_or_by_its_only_text_of_that_time() {
     assert_eq!(found(Some(TEXT), None, &[("a", content, 1), ("b", content, 2)]), Found::Unclear);
     assert_eq!(found(Some(TEXT), None, &[("a", content, 24 * 3_600_000)]), Found::Unclear);
     assert_eq!(found(None, None, &[("a", content, 0)]), Found::Unclear);
+    for another in ["138****0002", "138****001", ""] {
+        assert_eq!(found_of(another, Some(TEXT), None, &[("a", content, 1)]), Found::Unclear);
+        assert_eq!(found_of(another, None, Some("a"), &[("a", content, 1)]), Found::Unclear);
+    }
     assert_eq!(found(Some(TEXT), None, &[]), Found::Unclear);
 }
 

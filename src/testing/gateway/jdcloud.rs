@@ -119,7 +119,7 @@ impl Turn<'_> {
 
     fn authentic(&self, call: &Call<'_>, now: Timestamp) -> Result<(), Refused> {
         let header = |name: &str| call.header(name).ok_or(Refused(401));
-        let (given, time, _) = (header("authorization")?, header("x-jdcloud-date")?, header("x-jdcloud-nonce")?);
+        let (given, time, nonce) = (header("authorization")?, header("x-jdcloud-date")?, header("x-jdcloud-nonce")?);
         let at = super::compact_utc(time).ok_or(Refused(401))?;
         let signing = [Signing::V2, Signing::V3].into_iter().find(|s| given.starts_with(s.words()[0]));
         let [algorithm, prefix, terminator] = signing.ok_or(Refused(401))?.words();
@@ -137,7 +137,9 @@ impl Turn<'_> {
         };
         let wanted = scoped.authorization(&self.account.key_id, &self.account.secret);
         let fits = sign::same(wanted.as_bytes(), given.as_bytes()) || !self.desk.checks_signature();
-        if fits && now.millis().abs_diff(at.millis()) <= SKEW_MS { Ok(()) } else { Err(Refused(401)) }
+        let timely = now.millis().abs_diff(at.millis()) <= SKEW_MS;
+        // Unconfirmed; a client that repeats one sends what it should not.
+        if fits && timely && self.desk.gateway.fresh_nonce(nonce) { Ok(()) } else { Err(Refused(401)) }
     }
 
     fn send(&self, body: &Value, now: Timestamp) -> Result<Reply, Refused> {
