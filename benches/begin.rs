@@ -124,6 +124,7 @@ impl World {
             from,
             limit: BATCH,
             per_request: BATCH,
+            concurrency: 0,
             budget: None,
             price: 390,
             first_byte_within: Duration::from_secs(5),

@@ -76,6 +76,8 @@ pub(crate) struct Leg {
     pub(crate) price: u32,
     /// Numbers a second over all workers; 0 is no limit.
     pub(crate) pace: u32,
+    /// Calls under way over all workers; 0 is no limit.
+    pub(crate) concurrency: u32,
     /// The store's policy within the provider's limits.
     pub(crate) policy: Arc<Policy>,
     pub(crate) policy_hash: [u8; 32],
@@ -191,6 +193,7 @@ impl Ledger {
             from,
             limit,
             per_request: leg.per_request,
+            concurrency: leg.concurrency,
             budget: self.budget,
             price: leg.price,
             first_byte_within: FIRST_BYTE_WITHIN,

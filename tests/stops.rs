@@ -82,6 +82,7 @@ async fn begin_one(w: &World) -> optin106::id::Reference {
         from: Rid::from_slice(&[0; 16]).unwrap(),
         limit: 10,
         per_request: 10,
+        concurrency: 0,
         budget: None,
         price: 390,
         first_byte_within: optin106::optin::FIRST_BYTE_WITHIN,

@@ -435,6 +435,8 @@ pub struct BeginAsk {
     pub limit: usize,
     /// At most so many numbers in one request.
     pub per_request: usize,
+    /// At most so many calls of the account under way, over all workers of the store; 0 is no limit.
+    pub concurrency: u32,
     /// Budget of the campaign in ten-thousandths of a yuan; `None` is unlimited.
     pub budget: Option<u64>,
     /// Price of one part, in ten-thousandths of a yuan.
@@ -482,7 +484,7 @@ pub enum Begun {
         /// Why.
         reason: String,
     },
-    /// The account rests or its pace is used up; nothing was begun.
+    /// The account rests, its pace is used up, or its calls under way are as many as may be; nothing was begun.
     Wait {
         /// Until then.
         until: Timestamp,
