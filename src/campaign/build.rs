@@ -192,13 +192,7 @@ impl CampaignBuilder {
     }
 
     async fn spec(&self, known: Option<&CampaignRow>, keyring: &Keyring) -> Result<Spec, CampaignError> {
-        let mut accounts = self.route.iter().flat_map(Rank::accounts).peekable();
-        if accounts.peek().is_none() {
-            return Err(CampaignError::NoRoute);
-        }
-        if let Some((account, _)) = accounts.find(|(_, weight)| *weight == 0) {
-            return Err(CampaignError::Weight { account: account.clone() });
-        }
+        check_route(&self.route)?;
         if self.variants.is_empty() {
             return Err(CampaignError::NoText);
         }
@@ -234,6 +228,17 @@ impl CampaignBuilder {
             per_call: self.per_call,
             policy: self.policy.clone(),
         })
+    }
+}
+
+fn check_route(route: &[Rank]) -> Result<(), CampaignError> {
+    let mut accounts = route.iter().flat_map(Rank::accounts).peekable();
+    if accounts.peek().is_none() {
+        return Err(CampaignError::NoRoute);
+    }
+    match accounts.find(|(_, weight)| *weight == 0) {
+        Some((account, _)) => Err(CampaignError::Weight { account: account.clone() }),
+        None => Ok(()),
     }
 }
 
