@@ -136,6 +136,7 @@ impl World {
             policy: hash,
             horizon,
             references: (0..3).map(|_| Reference::fresh(&*self.clock)).collect(),
+            carries: None,
             judge: Arc::new(move |facts: &Facts<'_>, now| {
                 let purpose = Purpose::Promotion;
                 let (owners, policy) = (&owners, &policy);

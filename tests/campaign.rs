@@ -9,7 +9,8 @@ use futures_util::StreamExt;
 use optin106::campaign::CampaignBuilder;
 use optin106::entry::State;
 use optin106::inbound::{Callback, HttpCall, InboundError};
-use optin106::optin::AccountSettings;
+use optin106::optin::{AccountSettings, AccountSignature, Filing};
+use optin106::phone::Carrier;
 use optin106::provider::{Answer, Asked, Blame, Consequence, Found, Profile, Provider, Request};
 use optin106::testing::gateway::{Script, Step};
 use optin106::testing::mock::{Fault, MockProvider};
@@ -376,4 +377,87 @@ async fn calls_that_another_worker_left_open_do_not_fill_an_account_for_ever() {
     let report = campaign.run().await.unwrap();
     assert_eq!((report.figures.count(State::Accepted), report.figures.count(State::Unknown)), (30, 10));
     assert_eq!(sent(&mocks), [30]);
+}
+
+/// A shop whose signature is not filed everywhere, and people of three carriers: 移动, 电信, 联通 in turn.
+async fn filed_in_part(
+    w: &World,
+    at: &[(&str, &[Carrier])],
+    people: u64,
+) -> (optin106::ShopHandle, Vec<optin106::Phone>) {
+    let mut shop = optin106::Shop::new("shop-c", optin106::Owner::new("owner-c").unwrap(), SIGNATURE).unwrap();
+    for (name, not_filed) in at {
+        let signature = AccountSignature::new(SIGNATURE).unwrap();
+        let states = [Filing::Pending, Filing::Refused].into_iter().cycle();
+        let signature = not_filed.iter().zip(states).fold(signature, |s, (c, state)| s.at_carrier(*c, state));
+        shop = shop.at_account(account(name), signature);
+    }
+    let shop = w.optin.shop(shop).await.unwrap();
+    let of = |i: u64| format!("{}{i:08}", ["138", "133", "186"][(i % 3) as usize]).parse().unwrap();
+    let people: Vec<optin106::Phone> = (0..people).map(of).collect();
+    for phone in &people {
+        shop.record(opt_in(*phone)).await.unwrap();
+    }
+    (shop, people)
+}
+
+fn carriers(mock: &MockProvider) -> Vec<Carrier> {
+    let mut carriers: Vec<_> = mock.sent().iter().filter_map(|s| s.phone.carrier_hint()).collect();
+    carriers.sort();
+    carriers.dedup();
+    carriers
+}
+
+#[tokio::test]
+async fn a_number_goes_through_no_account_whose_signature_is_not_filed_at_its_carrier() {
+    use Carrier::{Mobile, Telecom, Unicom};
+    let settings = AccountSettings::default;
+    // By weight, and by rank, with one that rests for a while.
+    for (name, weighted) in [("weighted", true), ("ranked", false)] {
+        let w = World::new().await;
+        let mocks = mocks(&w, &[("a", settings()), ("b", settings().concurrency(1)), ("c", settings())]).await;
+        mocks[2].next(Fault::Throttle(std::time::Duration::from_secs(90)));
+        let not_filed: [(&str, &[Carrier]); 3] =
+            [("a", &[Telecom, Unicom]), ("b", &[Mobile, Unicom]), ("c", &[Mobile, Telecom])];
+        let (shop, people) = filed_in_part(&w, &not_filed, 300).await;
+        let (a, b, c) = (account("a"), account("b"), account("c"));
+        let campaign = shop.campaign(name, Purpose::Promotion).text(TEXT).ends(at("2026-12-11T20:00:00+08:00"));
+        let campaign =
+            if weighted { campaign.via([(a, 1), (b, 1), (c, 2)]) } else { campaign.via(a).or_via(b).or_via(c) };
+        let campaign = campaign.plan(Audience::iter(people)).await.unwrap();
+        assert_eq!(campaign.funnel().await.unwrap().ready, 300);
+        assert_eq!(campaign.run().await.unwrap().figures.count(State::Accepted), 300, "{name}");
+        assert_eq!(sent(&mocks), [100; 3]);
+        assert_eq!(mocks.iter().map(carriers).collect::<Vec<_>>(), [[Mobile], [Telecom], [Unicom]]);
+        mocks.iter().for_each(MockProvider::assert_nobody_twice);
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_no_account_may_carry_is_told_before_the_run_and_never_sent() {
+    let w = World::new().await;
+    let mocks = mocks(&w, &[("a", AccountSettings::default()), ("b", AccountSettings::default())]).await;
+    let not_filed: [(&str, &[Carrier]); 2] = [("a", &[Carrier::Unicom, Carrier::Telecom]), ("b", &[Carrier::Unicom])];
+    let (shop, people) = filed_in_part(&w, &not_filed, 30).await;
+    let campaign = shop.campaign("c", Purpose::Promotion).text(TEXT).via(account("a")).or_via(account("b"));
+    let campaign = campaign.plan(Audience::iter(people)).await.unwrap();
+    let funnel = campaign.funnel().await.unwrap();
+    funnel.check().unwrap();
+    let (bucket, n) = funnel.buckets.iter().find(|(b, _)| b.code() == "signature_not_filed").unwrap();
+    assert_eq!((funnel.ready, *n, bucket.kind()), (20, 10, "refused"));
+    assert!(funnel.why[bucket].zh.contains("报备"));
+    let report = campaign.run().await.unwrap();
+    assert_eq!(report.figures.count(State::Accepted), 20);
+    assert!(mocks.iter().all(|m| !carriers(m).contains(&Carrier::Unicom)));
+    let rows: Vec<_> = campaign.report_rows().map(Result::unwrap).collect().await;
+    assert_eq!(rows.iter().filter(|r| r.code.as_deref() == Some("signature_not_filed")).count(), 10);
+}
+
+#[tokio::test]
+async fn a_signature_that_no_carrier_has_filed_is_refused_before_plan() {
+    let w = World::new().await;
+    mocks(&w, &[("a", AccountSettings::default())]).await;
+    let (shop, people) = filed_in_part(&w, &[("a", &Carrier::ALL)], 3).await;
+    let plan = shop.campaign("c", Purpose::Promotion).text(TEXT).via(account("a")).plan(Audience::iter(people));
+    assert_eq!(plan.await.unwrap_err().code(), "signature_not_filed");
 }

@@ -92,6 +92,7 @@ async fn begin_one(w: &World) -> optin106::id::Reference {
         policy: [0; 32],
         horizon: 31,
         references: vec![reference],
+        carries: None,
         judge: std::sync::Arc::new(move |facts, now| {
             let purpose = optin106::Purpose::Promotion;
             judge(

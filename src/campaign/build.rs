@@ -13,7 +13,8 @@ use crate::message::{
     Body, ParamKind, PlatformAdds, Signature, Template, TextError, Warning, compose, drift, lint, lint_template,
 };
 use crate::money::Money;
-use crate::optin::{AccountSettings, ShopHandle};
+use crate::optin::{AccountSettings, Filing, ShopHandle};
+use crate::phone::Carrier;
 use crate::policy::Policy;
 use crate::provider::{Back, Form, Profile, Writer};
 use crate::store::{CampaignRow, StoreError};
@@ -387,6 +388,7 @@ async fn leg(
         policy_hash: policy.hash(),
         policy: Arc::new(policy),
         per_request: usize::from(per_request).max(1),
+        not_filed: Carrier::ALL.into_iter().filter(|c| signature.filing(*c) != Filing::Filed).collect(),
         provider,
     })
 }

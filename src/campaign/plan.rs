@@ -107,6 +107,16 @@ impl<'a> Planner<'a> {
         let ledger = &self.campaign.inner.ledger;
         let keyring = ledger.store.keyring();
         let rid = keyring.rid(entry.phone);
+        if !self.campaign.inner.legs.iter().any(|leg| leg.carries(entry.phone)) {
+            self.refused.push(RefusedEntry {
+                position: entry.position,
+                line: entry.line,
+                column: None,
+                code: Code::SignatureNotFiled,
+                detail: String::new(),
+            });
+            return Ok(());
+        }
         let variant = variant(self.campaign, rid);
         let params: Vec<(String, String)> = entry.params.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
         let parts = match self.parts(variant, &params) {
@@ -315,6 +325,7 @@ impl Campaign {
         for (code, n) in self.store().tally_entries(inner.row.key).await? {
             let bucket = match code {
                 Code::Duplicate => Bucket::Duplicate,
+                Code::SignatureNotFiled => Bucket::Refused(Cow::Borrowed(code.as_str())),
                 code => Bucket::BadRow(Cow::Borrowed(code.as_str())),
             };
             *funnel.buckets.entry(bucket).or_default() += n;

@@ -89,6 +89,24 @@ struct Shard {
     /// Where the next begin starts; `None` when this pass is over.
     cursor: Option<Rid>,
     busy: bool,
+    /// This pass takes the rows of one leg only.
+    only: Option<usize>,
+    /// This pass left rows for another leg.
+    left: bool,
+}
+
+impl Shard {
+    fn new(lease: Lease) -> Self {
+        Self { cursor: Some(lease.range().0), lease, busy: false, only: None, left: false }
+    }
+
+    /// A pass ended. Where it left rows that not every leg may carry, each leg has a pass of its own.
+    fn next_pass(&mut self, legs: usize) {
+        let next = self.only.map_or(0, |leg| leg + 1);
+        let more = std::mem::take(&mut self.left) && next < legs;
+        self.only = more.then_some(next);
+        self.cursor = more.then(|| self.lease.range().0);
+    }
 }
 
 /// Why a run stops before everything is done.
@@ -251,9 +269,24 @@ impl<'a> Runner<'a> {
         }
         while self.begins < BEGINS && !self.budget_out {
             let Some(i) = self.shards.iter().position(|s| !s.busy && s.cursor.is_some()) else { break };
-            self.begin(i, leg);
-            let Some(next) = self.next_leg() else { break };
-            leg = next;
+            match self.shards[i].only {
+                Some(only) if self.ready[only] => self.begin(i, only),
+                Some(only) if self.rests[only] > now && self.rests[only] <= now.plus(SOON) => {
+                    self.sleep(SOON);
+                    break;
+                }
+                Some(_) => {
+                    // It rests; its rows wait, those of the other legs do not.
+                    let shard = &mut self.shards[i];
+                    shard.left = true;
+                    shard.next_pass(self.rests.len());
+                }
+                None => {
+                    self.begin(i, leg);
+                    let Some(next) = self.next_leg() else { break };
+                    leg = next;
+                }
+            }
         }
         if self.begins == 0 && self.shards.iter().all(|s| s.cursor.is_none()) && self.idle() {
             return self.pass_over(now).await;
@@ -321,8 +354,7 @@ impl<'a> Runner<'a> {
 
     async fn claim(&mut self) -> Result<bool> {
         let leases = self.campaign.store().claim(self.key(), SHARDS).await?;
-        self.shards =
-            leases.into_iter().map(|lease| Shard { cursor: Some(lease.range().0), lease, busy: false }).collect();
+        self.shards = leases.into_iter().map(Shard::new).collect();
         Ok(!self.shards.is_empty())
     }
 
@@ -508,7 +540,13 @@ impl<'a> Runner<'a> {
         match turn {
             Ok(Turn::Rows { calls, rows }) => {
                 self.progress.waiting = None;
-                self.shards[shard].cursor = rows.next;
+                let legs = self.rests.len();
+                let of = &mut self.shards[shard];
+                of.cursor = rows.next;
+                of.left |= rows.left > 0;
+                if rows.next.is_none() {
+                    of.next_pass(legs);
+                }
                 let refused: u64 = rows.refused.iter().map(|(_, n)| n).sum();
                 self.progressed |= !calls.is_empty() || refused + rows.later > 0;
                 self.progress.refused += refused;

@@ -461,6 +461,8 @@ pub struct BeginAsk {
     pub references: Vec<Reference>,
     /// The pure gate.
     pub judge: Arc<JudgeFn>,
+    /// Which rows may go through this account; `None` is all. What may not stays planned, for another account.
+    pub carries: Option<Arc<CarriesFn>>,
 }
 
 impl fmt::Debug for BeginAsk {
@@ -471,6 +473,9 @@ impl fmt::Debug for BeginAsk {
 
 /// Decides one row on the facts read under its person's write.
 pub type JudgeFn = dyn Fn(&Facts<'_>, Timestamp) -> Decision + Send + Sync;
+
+/// Whether a row may go through the account that is asked for, by its id and what it seals. Quick, and without side effects.
+pub type CarriesFn = dyn Fn(Rid, &[u8]) -> Result<bool> + Send + Sync;
 
 /// What a begin did.
 #[derive(Debug)]
@@ -502,6 +507,8 @@ pub struct BegunRows {
     pub refused: Vec<(Code, u64)>,
     /// Rows put off.
     pub later: u64,
+    /// Rows left planned, because they may not go through this account.
+    pub left: u64,
     /// Where the next begin goes on; `None` when the shard's end was reached.
     pub next: Option<Rid>,
     /// The budget did not suffice for the next row.

@@ -110,6 +110,7 @@ list! { $
     a_paused_or_cancelled_campaign_begins_nothing
     a_pace_is_shared_by_campaigns_and_workers
     calls_under_way_are_counted_over_campaigns_and_workers
+    what_an_account_may_not_carry_stays_planned_for_another
     three_doubts_open_the_breaker_and_one_row_probes
     calls_that_never_left_open_the_breaker_too
     expiring_ends_planned_rows_and_no_others
@@ -287,6 +288,7 @@ impl Bench {
             policy: [8; 32],
             horizon: 30,
             references: (0..limit.div_ceil(per_request) + 3).map(|_| Reference::fresh(&self.clock)).collect(),
+            carries: None,
             judge: Arc::new(move |facts: &Facts<'_>, now| {
                 let purpose = Purpose::Promotion;
                 let case = Case { owners: &owners, purpose, personalised: false, sensitive: false, policy: &policy };
@@ -963,6 +965,25 @@ async fn calls_under_way_are_counted_over_campaigns_and_workers(b: Bench) {
     b.settle(&first.requests[0], accepted(), false).await;
     let next = rows(b.begin_at(&other, || ask(&second)).await.expect("begins"));
     assert_eq!(next.requests.len(), 1, "the end of a call makes room for one");
+}
+
+async fn what_an_account_may_not_carry_stays_planned_for_another(b: Bench) {
+    let (_, c) = b.ready(10).await;
+    let carried: std::collections::HashSet<Rid> = (0..4).map(|n| b.rid(n)).collect();
+    let ask = || {
+        let carried = carried.clone();
+        BeginAsk { carries: Some(Arc::new(move |rid, _| Ok(carried.contains(&rid)))), ..b.ask(&c, 10, 10) }
+    };
+    let rows = rows(b.begin_at(&b.store, ask).await.expect("begins"));
+    assert_eq!((begun(&rows), rows.left), (4, 6));
+    for request in &rows.requests {
+        assert!(request.rows.iter().all(|r| carried.contains(&r.rid)));
+        b.settle(request, accepted(), false).await;
+    }
+    assert_eq!((b.count(&c, State::Accepted).await, b.count(&c, State::Planned).await), (4, 6));
+    assert_eq!(b.charges(9).await, 0, "what is left costs nothing");
+    assert_eq!(b.spent(&c).await, 4 * 390);
+    assert_eq!(begun(&b.begin(&c, 10, 10).await), 6, "another account takes them");
 }
 
 impl Bench {

@@ -277,6 +277,7 @@ fn begin(tx: &Tx<'_>, mut ask: BeginAsk) -> Result<Begun> {
         requests: Vec::new(),
         refused: Vec::new(),
         later: 0,
+        left: 0,
         next: None,
         budget_exhausted: false,
     };
@@ -341,6 +342,13 @@ fn decide(tx: &Tx<'_>, ask: &BeginAsk, limit: usize, left: &mut Option<u64>, out
                 // Without a row there is no consent and no serialisation point; the gate cannot have said yes.
                 Decision::Go(_) if !known => return Err(corrupt()),
                 Decision::Go(clearance) => {
+                    let sealed = r.get_ref(4).map_err(error)?.as_blob().map_err(|_| corrupt())?;
+                    if let Some(carries) = &ask.carries
+                        && !carries(rid, sealed)?
+                    {
+                        out.left += 1;
+                        continue;
+                    }
                     let parts: u8 = r.get(2).map_err(error)?;
                     let price = u64::from(parts) * u64::from(ask.price);
                     if left.is_some_and(|l| l < price) {
@@ -354,7 +362,7 @@ fn decide(tx: &Tx<'_>, ask: &BeginAsk, limit: usize, left: &mut Option<u64>, out
                         variant: r.get(1).map_err(error)?,
                         parts,
                         at_most: r.get::<_, u32>(3).map_err(error)? as usize,
-                        sealed: r.get(4).map_err(error)?,
+                        sealed: sealed.to_vec(),
                         clearance,
                         person,
                     });
