@@ -105,6 +105,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn what_was_stored_before_there_were_weights_is_still_read() {
+        let account = |name: &str| AccountId::new(name).unwrap();
+        let route: Vec<Rank> = serde_json::from_str(r#"["a","b"]"#).unwrap();
+        assert_eq!(route, [Rank::One(account("a")), Rank::One(account("b"))]);
+        // And written as it was, so that the same campaign is the same content.
+        assert_eq!(serde_json::to_string(&route).unwrap(), r#"["a","b"]"#);
+        let settings = r#"{"provider":"aliyun","pace":5,"price":390,"replies_by_hand":true}"#;
+        let settings: crate::optin::AccountSettings = serde_json::from_str(settings).unwrap();
+        assert_eq!((settings.pace, settings.concurrency, settings.purposes.len()), (5, 0, 0));
+        let signature = r#"{"signature":"示例旗舰店","filed":true,"templates":[]}"#;
+        let signature: crate::optin::AccountSignature = serde_json::from_str(signature).unwrap();
+        assert!(signature.is_filed());
+    }
+
     fn shares(weights: &[u16]) -> Shares {
         Shares::new(weights.iter().map(|w| Place { rank: 0, weight: *w }).collect())
     }
