@@ -207,7 +207,7 @@ async fn platform(name: &'static str) {
 
     // The exact answer has ended it: what was called is what was needed, and nothing is under way.
     let (calls, one) = (2 * web.tries(), web.tries() as usize);
-    let made = format!("{{\"received\":2,\"given_up\":0,\"calls\":{calls}}}");
+    let made = format!("{{\"calls\":{calls},\"given_up\":0,\"received\":2}}");
     assert_eq!(ask(&address, "GET", "/__gateway/pushes", "").await, (200, made), "{name}");
     server.abort();
     let came = web.came.lock().unwrap();
