@@ -130,6 +130,11 @@ impl super::Platform for FakeChuanglan {
             ("emshead", ""),
         ]))
     }
+
+    /// What a reply is to be answered with is not documented; it is taken as a report.
+    fn is_received(&self, _: &HttpCall, status: u16, answer: &[u8]) -> bool {
+        super::answered_json(status, answer)["clcode"] == "000000"
+    }
 }
 
 struct Turn<'a> {

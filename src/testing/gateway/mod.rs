@@ -32,6 +32,7 @@ mod jdcloud;
 mod luosimao;
 mod montnets;
 mod netease;
+mod push;
 mod qiniu;
 mod ronglian;
 mod script;
@@ -52,6 +53,7 @@ pub use jdcloud::FakeJdcloud;
 pub use luosimao::FakeLuosimao;
 pub use montnets::FakeMontnets;
 pub use netease::FakeNetease;
+pub use push::{PushError, Pushes, Pushing};
 pub use qiniu::FakeQiniu;
 pub use ronglian::FakeRonglian;
 pub use script::{Script, Step};
@@ -160,16 +162,28 @@ trait Platform: fmt::Debug + Send + Sync {
     #[cfg(feature = "http")]
     fn provider(&self, settings: HttpSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingsError>;
 
-    /// The push of a delivery report, signed where the platform signs; `None` where it pushes none.
+    /// The push of a delivery report, its body signed where the platform signs bodies; `None` where it pushes none.
     fn report(&self, event: &PushedReport<'_>) -> Option<HttpCall> {
         let _ = event;
         None
     }
 
-    /// The push of a reply, signed where the platform signs; `None` where it pushes none.
+    /// The push of a reply, its body signed where the platform signs bodies; `None` where it pushes none.
     fn reply(&self, event: &PushedReply<'_>) -> Option<HttpCall> {
         let _ = event;
         None
+    }
+
+    /// Signs a push where the signature covers its address too; `host` is the authority that it goes to.
+    fn seal(&self, push: HttpCall, host: &str, now: Timestamp) -> HttpCall {
+        let _ = (host, now);
+        push
+    }
+
+    /// Whether this answer to a push is the documented success; after any other one it is pushed again.
+    fn is_received(&self, push: &HttpCall, status: u16, answer: &[u8]) -> bool {
+        let _ = (push, answer);
+        status == 200
     }
 }
 
@@ -182,8 +196,6 @@ struct PushedReport<'a> {
     /// The code as the carrier or platform writes it, such as `DELIVRD`.
     code: &'a str,
     now: Timestamp,
-    /// The authority that the push goes to; some platforms sign it.
-    host: &'a str,
     /// Unique, for ids of the platform's own.
     serial: u64,
 }
@@ -197,7 +209,6 @@ struct PushedReply<'a> {
     /// The signature that was answered, without brackets; empty when not known.
     signature: &'a str,
     now: Timestamp,
-    host: &'a str,
     serial: u64,
 }
 
@@ -334,8 +345,11 @@ pub struct Gateway {
 struct Shared {
     account: Account,
     check_signature: bool,
+    pushing: Pushing,
     state: Mutex<State>,
     once: Mutex<VecDeque<Once>>,
+    /// Told of each request that was taken.
+    taken: tokio::sync::Notify,
 }
 
 /// What a token of the caller's stands for.
@@ -359,6 +373,7 @@ struct State {
     counts: Counts,
     requests: u64,
     pushes: u64,
+    made: Pushes,
     taken: u64,
     nonces: [HashSet<Box<str>>; 2],
 }
@@ -375,8 +390,10 @@ impl Gateway {
             shared: Arc::new(Shared {
                 account,
                 check_signature: true,
+                pushing: Pushing::new(),
                 state: Mutex::new(state),
                 once: Mutex::default(),
+                taken: tokio::sync::Notify::new(),
             }),
         }
     }
@@ -389,8 +406,12 @@ impl Gateway {
     /// The push by which the platform reports on a message that it took, such as `DELIVRD`; `None` where it pushes no
     /// reports. `host` is the authority that the push goes to.
     pub fn report(&self, message: &AcceptedMessage, code: &str, now: Timestamp, host: &str) -> Option<HttpCall> {
+        self.unsealed_report(message, code, now).map(|push| self.shared.account.0.seal(push, host, now))
+    }
+
+    fn unsealed_report(&self, message: &AcceptedMessage, code: &str, now: Timestamp) -> Option<HttpCall> {
         let serial = self.pushes();
-        self.shared.account.0.report(&PushedReport { message, code, now, host, serial })
+        self.shared.account.0.report(&PushedReport { message, code, now, serial })
     }
 
     /// The push by which the platform hands a person's reply over; `None` where it pushes no replies. Extension and
@@ -399,12 +420,22 @@ impl Gateway {
         &self,
         number: u64,
         text: &str,
-        (extension, signature): (&str, &str),
+        answered: (&str, &str),
         now: Timestamp,
         host: &str,
     ) -> Option<HttpCall> {
+        self.unsealed_reply(number, text, answered, now).map(|push| self.shared.account.0.seal(push, host, now))
+    }
+
+    fn unsealed_reply(
+        &self,
+        number: u64,
+        text: &str,
+        (extension, signature): (&str, &str),
+        now: Timestamp,
+    ) -> Option<HttpCall> {
         let serial = self.pushes();
-        self.shared.account.0.reply(&PushedReply { number, text, extension, signature, now, host, serial })
+        self.shared.account.0.reply(&PushedReply { number, text, extension, signature, now, serial })
     }
 
     fn pushes(&self) -> u64 {
@@ -549,6 +580,13 @@ impl Gateway {
                 });
             }
         }
+        drop(state);
+        self.shared.taken.notify_one();
+    }
+
+    /// At most so many messages, from this one on.
+    fn accepted_from(&self, from: usize, most: usize) -> Vec<AcceptedMessage> {
+        self.state().messages.iter().skip(from).take(most).cloned().collect()
     }
 
     fn messages_of(&self, number: u64) -> Vec<AcceptedMessage> {
@@ -751,6 +789,11 @@ fn filed(templates: &[(&str, &str)]) -> BTreeMap<String, String> {
 /// Templates as a shop registers them.
 fn bindings(templates: &BTreeMap<String, String>) -> Vec<TemplateBinding> {
     templates.iter().map(|(code, filed)| TemplateBinding { code: code.clone(), filed: filed.clone() }).collect()
+}
+
+/// The answer to a push as JSON, where it came with HTTP 200; null otherwise.
+fn answered_json(status: u16, answer: &[u8]) -> serde_json::Value {
+    if status == 200 { serde_json::from_slice(answer).unwrap_or_default() } else { serde_json::Value::Null }
 }
 
 /// A push with a JSON body to [`CALLBACK_PATH`].

@@ -98,6 +98,10 @@ impl super::Platform for FakeTencent {
             "sign": event.signature, "text": event.text, "time": event.now.millis() / 1000,
         })))
     }
+
+    fn is_received(&self, _: &HttpCall, status: u16, answer: &[u8]) -> bool {
+        super::answered_json(status, answer)["result"] == 0
+    }
 }
 
 struct Turn<'a> {
