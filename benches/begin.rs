@@ -124,6 +124,7 @@ impl World {
             from,
             limit: BATCH,
             per_request: BATCH,
+            concurrency: 0,
             budget: None,
             price: 390,
             first_byte_within: Duration::from_secs(5),
@@ -135,6 +136,7 @@ impl World {
             policy: hash,
             horizon,
             references: (0..3).map(|_| Reference::fresh(&*self.clock)).collect(),
+            carries: None,
             judge: Arc::new(move |facts: &Facts<'_>, now| {
                 let purpose = Purpose::Promotion;
                 let (owners, policy) = (&owners, &policy);

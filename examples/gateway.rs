@@ -1,19 +1,29 @@
 //! A fake platform on a port: `cargo run --features testing --example gateway -- --provider aliyun --port 0`.
 //!
-//! Options: `--provider aliyun|yunpian`, `--port N` (0: any free one), `--record FILE` (a line `number,reference` per
-//! message taken, written before the answer), `--counts` (remember counts only), `--script LIST` (see `Script::parse`),
-//! `--seed N`, `--no-signature-check`. The first line of standard output is the address.
+//! Options: `--provider NAME` (any of the seventeen), `--port N` (0: any free one), `--record FILE` (a line
+//! `number,reference` per message taken, written before the answer), `--counts` (remember counts only), `--script LIST`
+//! (see `Script::parse`), `--seed N`, `--no-signature-check`. The first line of standard output is the address.
+//!
+//! `--reports-to URL` pushes a report on each message that is taken, in the platform's form and with its signature;
+//! `--report-code CODE` is what it says (`DELIVRD`). `--replies-to URL` is where replies go; one is made by
+//! `curl -d number=13800000001 --data-urlencode text=R http://ADDRESS/__gateway/reply`, and
+//! `curl -d number=13800000001 -d code=MK:0001 http://ADDRESS/__gateway/report` reports on the last message once more.
+//! Both answer when the push is over. A push is repeated with the same bytes until the answer is the one that the platform
+//! documents, `--push-tries N` times at most (6), the first time after `--push-pause MS` (1000) and then twice as late each
+//! time. `GET /__gateway/pushes` counts, `GET /__gateway/totals` counts what was taken. Default accounts expect callbacks
+//! at the path `/callback/5f4dcc3b5aa765d61d8327deb882cf99`.
 
 use optin106::clock::SystemClock;
-use optin106::testing::gateway::{Account, Gateway, Record, Script, serve};
+use optin106::testing::gateway::{Account, Gateway, Pushing, Record, Script, serve};
 use std::io::Write;
 use std::sync::Arc;
+use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let (mut account, mut port, mut record) = (Account::aliyun(), 0u16, Record::All);
-    let (mut script, mut seed, mut check) = (Script::new(), 1u64, true);
+    let (mut script, mut seed, mut check, mut pushing) = (Script::new(), 1u64, true, Pushing::new());
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
         match arg.as_str() {
@@ -28,10 +38,15 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             "--script" => script = Script::parse(&value()?).ok_or("--script is not a list of name=weight")?,
             "--seed" => seed = value()?.parse()?,
             "--no-signature-check" => check = false,
+            "--reports-to" => pushing = pushing.reports_to(&value()?)?,
+            "--report-code" => pushing = pushing.code(value()?),
+            "--replies-to" => pushing = pushing.replies_to(&value()?)?,
+            "--push-tries" => pushing = pushing.tries(value()?.parse()?),
+            "--push-pause" => pushing = pushing.pause(Duration::from_millis(value()?.parse()?)),
             other => return Err(format!("no such option: {other}").into()),
         }
     }
-    let gateway = Gateway::new(account).check_signature(check).record(record)?;
+    let gateway = Gateway::new(account).check_signature(check).pushing(pushing)?.record(record)?;
     gateway.script(script.seed(seed));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     let mut out = std::io::stdout();

@@ -1,5 +1,9 @@
 //! Longer pages: how a message travels, what is guaranteed, how to add a platform.
 
+#[cfg(feature = "carrier")]
+#[doc = include_str!("docs/carrier.md")]
+pub mod carrier {}
+
 #[doc = include_str!("docs/flow.md")]
 pub mod flow {}
 

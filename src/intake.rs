@@ -22,6 +22,8 @@ use crate::phone::Phone;
 use crate::provider::PullError;
 use crate::stop::{Breadth, Intent, Reading};
 use crate::store::{CampaignKey, Change, Changed, Effect, Joined, Lane, Load, Loaded, ReportAsk, StoreError};
+#[cfg(feature = "carrier")]
+use futures_util::FutureExt;
 use serde_json::json;
 use sha2::Digest;
 use std::fmt;
@@ -111,6 +113,9 @@ pub struct PullOutcome {
 const PAGES: usize = 100;
 /// How often an event is offered to a store that is busy; nobody will tell it again.
 const TRIES: u32 = 8;
+/// Arrivals of a carrier's link that are stored at a time: they share a commit.
+#[cfg(feature = "carrier")]
+const ATTENDED: usize = 64;
 
 /// One event that is recorded.
 #[derive(Clone, Debug)]
@@ -246,6 +251,38 @@ impl Optin106 {
                 other => return other,
             }
         }
+    }
+
+    /// Takes in what a carrier's link brings, and acknowledges each reply and report once it is stored. Runs until it is
+    /// dropped, which loses nothing: what was not acknowledged, the gateway tells again. One at a time for a link.
+    ///
+    /// # Errors
+    /// The store's, when it fails for good; what it did not take was not acknowledged.
+    #[cfg(feature = "carrier")]
+    pub async fn attend(&self, account: &AccountId, link: &crate::carrier::Link) -> Result<(), StoreError> {
+        use futures_util::StreamExt;
+        use futures_util::stream::{FuturesUnordered, unfold};
+        let route = crate::provider::Provider::profile(link).name;
+        let mut arrivals = std::pin::pin!(unfold(link, |link| async move { Some((link.arrived().await?, link)) }));
+        let mut open = FuturesUnordered::new();
+        loop {
+            let store = |arrived: crate::carrier::Arrived| async move {
+                self.record_pulled(account, route, arrived.event().clone()).await.map(|_| arrived.acknowledge())
+            };
+            if open.len() >= ATTENDED {
+                open.next().await.transpose()?;
+                continue;
+            }
+            futures_util::select_biased! {
+                done = open.select_next_some() => done?,
+                arrived = arrivals.next().fuse() => match arrived {
+                    Some(arrived) => open.push(store(arrived)),
+                    None => break,
+                },
+            }
+        }
+        while open.next().await.transpose()?.is_some() {}
+        Ok(())
     }
 
     /// Takes one event in that came another way than by HTTP, such as over a carrier's connection.

@@ -10,12 +10,12 @@ use crate::id::{AccountId, Reference, Rid};
 use crate::keyring::Keyring;
 use crate::message::rendition::Rendition;
 use crate::message::{Params, Template};
-use crate::phone::Phone;
+use crate::phone::{Carrier, Phone};
 use crate::policy::Policy;
 use crate::provider::{Answer, Lookup, Provider, Verdict, Verdicts};
 use crate::store::{
-    BeginAsk, Begun, BegunRequest, BegunRows, CampaignKey, JudgeFn, Lease, Result, Settlement, Store, StoreError,
-    message_place, message_row,
+    BeginAsk, Begun, BegunRequest, BegunRows, CampaignKey, CarriesFn, JudgeFn, Lease, Result, Settlement, Store,
+    StoreError, message_place, message_row,
 };
 use crate::ticket::Batch;
 use std::collections::VecDeque;
@@ -76,11 +76,26 @@ pub(crate) struct Leg {
     pub(crate) price: u32,
     /// Numbers a second over all workers; 0 is no limit.
     pub(crate) pace: u32,
+    /// Calls under way over all workers; 0 is no limit.
+    pub(crate) concurrency: u32,
     /// The store's policy within the provider's limits.
     pub(crate) policy: Arc<Policy>,
     pub(crate) policy_hash: [u8; 32],
     /// Numbers per call.
     pub(crate) per_request: usize,
+    /// Carriers for which the signature is not filed here.
+    pub(crate) not_filed: Vec<Carrier>,
+}
+
+impl Leg {
+    /// By the number's prefix, which is only a hint. A prefix that hints at nobody is carried.
+    pub(crate) fn carries(&self, phone: Phone) -> bool {
+        carries(&self.not_filed, phone)
+    }
+}
+
+fn carries(not_filed: &[Carrier], phone: Phone) -> bool {
+    phone.carrier_hint().is_none_or(|c| !not_filed.contains(&c))
 }
 
 /// What does not change while a campaign runs.
@@ -177,6 +192,18 @@ impl Ledger {
         })
     }
 
+    /// The rows of this campaign that may go through this account; `None` is all.
+    fn carried(&self, leg: &Leg) -> Option<Arc<CarriesFn>> {
+        if leg.not_filed.is_empty() {
+            return None;
+        }
+        let (keyring, campaign) = (Arc::clone(self.store.keyring()), self.campaign);
+        let not_filed = leg.not_filed.clone();
+        Some(Arc::new(move |rid, sealed| {
+            Ok(carries(&not_filed, Payload::open(&keyring, campaign, rid, sealed)?.phone))
+        }))
+    }
+
     /// Records up to `limit` rows as begun and makes their tickets.
     pub(crate) async fn begin(&self, lease: &Lease, leg: &Leg, from: Rid, limit: usize) -> Result<Turn> {
         let clock = Arc::clone(self.store.clock());
@@ -191,6 +218,7 @@ impl Ledger {
             from,
             limit,
             per_request: leg.per_request,
+            concurrency: leg.concurrency,
             budget: self.budget,
             price: leg.price,
             first_byte_within: FIRST_BYTE_WITHIN,
@@ -203,6 +231,7 @@ impl Ledger {
             horizon: leg.policy.horizon(),
             references,
             judge: self.gate(&leg.policy),
+            carries: self.carried(leg),
         };
         match self.store.begin(ask).await? {
             Begun::Held { on, reason } => Ok(Turn::Held { on, reason }),

@@ -37,7 +37,8 @@ impl PhoneKind {
 }
 
 /// The network that a prefix was assigned to.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Carrier {
     /// 中国广电.
@@ -48,6 +49,11 @@ pub enum Carrier {
     Telecom,
     /// 中国联通 and its resellers.
     Unicom,
+}
+
+impl Carrier {
+    /// Every carrier.
+    pub const ALL: [Self; 4] = [Self::Broadnet, Self::Mobile, Self::Telecom, Self::Unicom];
 }
 
 /// Why a spelling is not a mainland mobile number. Says where, never what.

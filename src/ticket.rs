@@ -103,6 +103,12 @@ impl<'a> Request<'a> {
         self.batch.deadline.saturating_sub(clock.mono())
     }
 
+    /// The moment itself, on the same clock.
+    #[cfg(feature = "http")]
+    pub(crate) fn deadline(&self) -> Duration {
+        self.batch.deadline
+    }
+
     /// The text and how the platform must be told.
     pub fn rendition(&self) -> &'a Rendition {
         &self.batch.rendition

@@ -5,9 +5,17 @@
 mod common;
 
 use common::*;
+use futures_util::StreamExt;
+use optin106::campaign::CampaignBuilder;
 use optin106::entry::State;
+use optin106::inbound::{Callback, HttpCall, InboundError};
+use optin106::optin::{AccountSettings, AccountSignature, Filing};
+use optin106::phone::Carrier;
+use optin106::provider::{Answer, Asked, Blame, Consequence, Found, Profile, Provider, Request};
 use optin106::testing::gateway::{Script, Step};
+use optin106::testing::mock::{Fault, MockProvider};
 use optin106::{Audience, Campaign, Money, Purpose};
+use std::sync::Arc;
 
 async fn plan(w: &World, name: &str, n: u64) -> Campaign {
     w.shop
@@ -203,10 +211,8 @@ async fn more_shards_than_one_worker_holds_at_a_time_are_all_done() {
 #[cfg(feature = "http")]
 #[tokio::test]
 async fn an_account_without_replies_is_refused_until_somebody_reads_them() {
-    use optin106::optin::AccountSettings;
     use optin106::provider::wire::HttpSettings;
     use optin106::testing::gateway::Account;
-    use std::sync::Arc;
     let w = World::new().await;
     let platform = Account::named("luosimao").unwrap();
     let settings = HttpSettings::new().endpoint("http://127.0.0.1:9").loopback_only(true);
@@ -220,4 +226,238 @@ async fn an_account_without_replies_is_refused_until_somebody_reads_them() {
     let by_hand = AccountSettings::default().replies_by_hand();
     w.optin.add_account(&account("luosimao"), provider, by_hand).await.unwrap();
     assert!(plan().await.is_ok());
+}
+
+/// A world with mock accounts of given settings.
+async fn mocks(w: &World, accounts: &[(&str, AccountSettings)]) -> Vec<MockProvider> {
+    let mut mocks = Vec::new();
+    for (name, settings) in accounts {
+        let mock = MockProvider::new("mock").profile(|p| p.same_text_max = 10).clock(Arc::new(w.clock.clone()));
+        w.optin.add_account(&account(name), Arc::new(mock.clone()), settings.clone()).await.unwrap();
+        mocks.push(mock);
+    }
+    mocks
+}
+
+async fn routed(w: &World, n: u64, route: impl FnOnce(CampaignBuilder) -> CampaignBuilder) -> Campaign {
+    let builder = w.shop.campaign("routed", Purpose::Promotion).text(TEXT).ends(at("2026-12-11T20:00:00+08:00"));
+    route(builder).plan(Audience::iter((0..n).map(phone))).await.unwrap()
+}
+
+fn sent(mocks: &[MockProvider]) -> Vec<usize> {
+    mocks.iter().map(|m| m.sent().len()).collect()
+}
+
+#[tokio::test]
+async fn accounts_of_one_rank_share_by_weight() {
+    let w = World::new().await;
+    w.consents(1_000).await;
+    let settings = |price| AccountSettings::default().price(price);
+    let mocks = mocks(&w, &[("a", settings(300)), ("b", settings(400)), ("c", settings(300))]).await;
+    let campaign = routed(&w, 1_000, |c| c.via([(account("a"), 3), (account("b"), 1)]).or_via(account("c"))).await;
+    let funnel = campaign.funnel().await.unwrap();
+    funnel.check().unwrap();
+    let told: Vec<_> = funnel.shares.iter().map(|s| (s.account.as_str(), s.entries)).collect();
+    assert_eq!(told, [("a", 750), ("b", 250)]);
+    assert_eq!(funnel.cost, Money::from_ten_thousandths(funnel.parts / 4 * (3 * 300 + 400)));
+    assert_eq!(campaign.run().await.unwrap().figures.count(State::Accepted), 1_000);
+    let sent = sent(&mocks);
+    assert!(sent[0].abs_diff(750) <= 64 && sent[1].abs_diff(250) <= 64 && sent[2] == 0, "{sent:?}");
+}
+
+#[tokio::test]
+async fn a_held_account_gives_its_share_to_the_others_of_its_rank() {
+    let w = World::new().await;
+    w.consents(400).await;
+    let settings = AccountSettings::default;
+    let mocks = mocks(&w, &[("a", settings()), ("b", settings()), ("c", settings())]).await;
+    w.optin.hold(optin106::store::Subject::Account(account("a")), "audit").await.unwrap();
+    let campaign = routed(&w, 400, |c| c.via([(account("a"), 8), (account("b"), 1), (account("c"), 1)])).await;
+    assert_eq!(campaign.run().await.unwrap().figures.count(State::Accepted), 400);
+    let sent = sent(&mocks);
+    assert!(sent[0] == 0 && sent[1].abs_diff(200) <= 64, "{sent:?}");
+}
+
+#[tokio::test]
+async fn the_cheapest_account_goes_first_and_the_next_one_takes_over() {
+    let w = World::new().await;
+    w.consents(200).await;
+    let settings = |price| AccountSettings::default().price(price);
+    let mocks = mocks(&w, &[("a", settings(420)), ("b", settings(390)), ("c", settings(400))]).await;
+    mocks[1].next(Fault::Reject(Blame::Account, Consequence::Hold, "no_balance"));
+    let accounts = |c: CampaignBuilder| c.via(account("a")).or_via([(account("b"), 1), (account("c"), 1)]);
+    let campaign = routed(&w, 200, |c| accounts(c).cheapest()).await;
+    assert_eq!(campaign.funnel().await.unwrap().shares[0].account, account("b"));
+    assert_eq!(campaign.run().await.unwrap().figures.count(State::Accepted), 200);
+    let sent = sent(&mocks);
+    assert_eq!((sent[0], sent[1] + sent[2]), (0, 200));
+    assert!(sent[2] > 0);
+    // The order is part of what the campaign is.
+    let other = accounts(w.shop.campaign("routed", Purpose::Promotion).text(TEXT).ends(campaign.ends()));
+    let other = other.starts(campaign.starts()).plan(Audience::iter((0..200).map(phone))).await;
+    assert_eq!(other.unwrap_err().code(), "campaign_conflict");
+}
+
+#[tokio::test]
+async fn a_purpose_that_an_account_does_not_serve_and_a_weight_of_zero_are_refused_before_plan() {
+    let w = World::new().await;
+    let only = AccountSettings::default().only([Purpose::Points, Purpose::Holiday]);
+    mocks(&w, &[("a", only), ("b", AccountSettings::default())]).await;
+    let plan = |name: &'static str, purpose, weight| {
+        let route = [(account("b"), 1), (account("a"), weight)];
+        w.shop.campaign(name, purpose).text(TEXT).via(route).plan(Audience::iter([phone(0)]))
+    };
+    assert_eq!(plan("c1", Purpose::Promotion, 1).await.unwrap_err().code(), "purpose_not_served");
+    assert_eq!(plan("c2", Purpose::Points, 0).await.unwrap_err().code(), "weight_zero");
+    plan("c3", Purpose::Points, 1).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_account_has_no_more_calls_under_way_than_it_may_and_everybody_is_served() {
+    let w = World::new().await;
+    w.consents(300).await;
+    let mocks = mocks(&w, &[("a", AccountSettings::default().concurrency(2))]).await;
+    mocks[0].repeat(30, &Fault::Hang(std::time::Duration::from_millis(300)));
+    let campaign = routed(&w, 300, |c| c.via(account("a"))).await;
+    let other = open(&w.db(), &w.clock, 99).await;
+    other
+        .add_account(&account("a"), Arc::new(mocks[0].clone()), AccountSettings::default().concurrency(2))
+        .await
+        .unwrap();
+    let again = other.shop_by_id(w.shop.id()).await.unwrap().open_campaign("routed").await.unwrap();
+    let (a, b) = tokio::join!(campaign.run(), again.run());
+    assert_eq!((a.unwrap().figures.count(State::Accepted), b.unwrap().figures.count(State::Accepted)), (300, 300));
+    mocks[0].assert_nobody_twice();
+    assert_eq!(sent(&mocks), [300]);
+}
+
+/// A platform that never answers.
+#[derive(Debug)]
+struct Silent(MockProvider);
+
+#[async_trait::async_trait]
+impl Provider for Silent {
+    fn profile(&self) -> &Profile {
+        Provider::profile(&self.0)
+    }
+
+    async fn submit(&self, _: Request<'_>) -> Answer {
+        std::future::pending().await
+    }
+
+    async fn lookup(&self, asked: &[Asked<'_>]) -> Vec<Found> {
+        self.0.lookup(asked).await
+    }
+
+    fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
+        self.0.inbound(call)
+    }
+}
+
+/// What a worker left open fills the account until somebody looks. The run that waits for it does, and loses nobody else.
+#[tokio::test]
+async fn calls_that_another_worker_left_open_do_not_fill_an_account_for_ever() {
+    let w = World::new().await;
+    w.consents(40).await;
+    let one = || AccountSettings::default().concurrency(1);
+    let mocks = mocks(&w, &[("a", one())]).await;
+    let campaign = routed(&w, 40, |c| c.via(account("a"))).await;
+    let other = open(&w.db(), &w.clock, 99).await;
+    other.add_account(&account("a"), Arc::new(Silent(mocks[0].clone())), one()).await.unwrap();
+    let stuck = other.shop_by_id(w.shop.id()).await.unwrap().open_campaign("routed").await.unwrap();
+    let mut progress = std::pin::pin!(stuck.progress());
+    let mut run = std::pin::pin!(stuck.run());
+    loop {
+        tokio::select! {
+            _ = &mut run => panic!("it never answers"),
+            told = progress.next() => if told.unwrap().begun > 0 { break },
+        }
+    }
+    // From here nobody polls it.
+    let report = campaign.run().await.unwrap();
+    assert_eq!((report.figures.count(State::Accepted), report.figures.count(State::Unknown)), (30, 10));
+    assert_eq!(sent(&mocks), [30]);
+}
+
+/// A shop whose signature is not filed everywhere, and people of three carriers: 移动, 电信, 联通 in turn.
+async fn filed_in_part(
+    w: &World,
+    at: &[(&str, &[Carrier])],
+    people: u64,
+) -> (optin106::ShopHandle, Vec<optin106::Phone>) {
+    let mut shop = optin106::Shop::new("shop-c", optin106::Owner::new("owner-c").unwrap(), SIGNATURE).unwrap();
+    for (name, not_filed) in at {
+        let signature = AccountSignature::new(SIGNATURE).unwrap();
+        let states = [Filing::Pending, Filing::Refused].into_iter().cycle();
+        let signature = not_filed.iter().zip(states).fold(signature, |s, (c, state)| s.at_carrier(*c, state));
+        shop = shop.at_account(account(name), signature);
+    }
+    let shop = w.optin.shop(shop).await.unwrap();
+    let of = |i: u64| format!("{}{i:08}", ["138", "133", "186"][(i % 3) as usize]).parse().unwrap();
+    let people: Vec<optin106::Phone> = (0..people).map(of).collect();
+    for phone in &people {
+        shop.record(opt_in(*phone)).await.unwrap();
+    }
+    (shop, people)
+}
+
+fn carriers(mock: &MockProvider) -> Vec<Carrier> {
+    let mut carriers: Vec<_> = mock.sent().iter().filter_map(|s| s.phone.carrier_hint()).collect();
+    carriers.sort();
+    carriers.dedup();
+    carriers
+}
+
+#[tokio::test]
+async fn a_number_goes_through_no_account_whose_signature_is_not_filed_at_its_carrier() {
+    use Carrier::{Mobile, Telecom, Unicom};
+    let settings = AccountSettings::default;
+    // By weight, and by rank, with one that rests for a while.
+    for (name, weighted) in [("weighted", true), ("ranked", false)] {
+        let w = World::new().await;
+        let mocks = mocks(&w, &[("a", settings()), ("b", settings().concurrency(1)), ("c", settings())]).await;
+        mocks[2].next(Fault::Throttle(std::time::Duration::from_secs(90)));
+        let not_filed: [(&str, &[Carrier]); 3] =
+            [("a", &[Telecom, Unicom]), ("b", &[Mobile, Unicom]), ("c", &[Mobile, Telecom])];
+        let (shop, people) = filed_in_part(&w, &not_filed, 300).await;
+        let (a, b, c) = (account("a"), account("b"), account("c"));
+        let campaign = shop.campaign(name, Purpose::Promotion).text(TEXT).ends(at("2026-12-11T20:00:00+08:00"));
+        let campaign =
+            if weighted { campaign.via([(a, 1), (b, 1), (c, 2)]) } else { campaign.via(a).or_via(b).or_via(c) };
+        let campaign = campaign.plan(Audience::iter(people)).await.unwrap();
+        assert_eq!(campaign.funnel().await.unwrap().ready, 300);
+        assert_eq!(campaign.run().await.unwrap().figures.count(State::Accepted), 300, "{name}");
+        assert_eq!(sent(&mocks), [100; 3]);
+        assert_eq!(mocks.iter().map(carriers).collect::<Vec<_>>(), [[Mobile], [Telecom], [Unicom]]);
+        mocks.iter().for_each(MockProvider::assert_nobody_twice);
+    }
+}
+
+#[tokio::test]
+async fn a_number_that_no_account_may_carry_is_told_before_the_run_and_never_sent() {
+    let w = World::new().await;
+    let mocks = mocks(&w, &[("a", AccountSettings::default()), ("b", AccountSettings::default())]).await;
+    let not_filed: [(&str, &[Carrier]); 2] = [("a", &[Carrier::Unicom, Carrier::Telecom]), ("b", &[Carrier::Unicom])];
+    let (shop, people) = filed_in_part(&w, &not_filed, 30).await;
+    let campaign = shop.campaign("c", Purpose::Promotion).text(TEXT).via(account("a")).or_via(account("b"));
+    let campaign = campaign.plan(Audience::iter(people)).await.unwrap();
+    let funnel = campaign.funnel().await.unwrap();
+    funnel.check().unwrap();
+    let (bucket, n) = funnel.buckets.iter().find(|(b, _)| b.code() == "signature_not_filed").unwrap();
+    assert_eq!((funnel.ready, *n, bucket.kind()), (20, 10, "refused"));
+    assert!(funnel.why[bucket].zh.contains("报备"));
+    let report = campaign.run().await.unwrap();
+    assert_eq!(report.figures.count(State::Accepted), 20);
+    assert!(mocks.iter().all(|m| !carriers(m).contains(&Carrier::Unicom)));
+    let rows: Vec<_> = campaign.report_rows().map(Result::unwrap).collect().await;
+    assert_eq!(rows.iter().filter(|r| r.code.as_deref() == Some("signature_not_filed")).count(), 10);
+}
+
+#[tokio::test]
+async fn a_signature_that_no_carrier_has_filed_is_refused_before_plan() {
+    let w = World::new().await;
+    mocks(&w, &[("a", AccountSettings::default())]).await;
+    let (shop, people) = filed_in_part(&w, &[("a", &Carrier::ALL)], 3).await;
+    let plan = shop.campaign("c", Purpose::Promotion).text(TEXT).via(account("a")).plan(Audience::iter(people));
+    assert_eq!(plan.await.unwrap_err().code(), "signature_not_filed");
 }

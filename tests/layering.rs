@@ -42,7 +42,7 @@ const MAY_SEE: &[(&str, &str)] = &[
     ("ledger", "clock consent facts gate id keyring message phone policy provider store ticket"),
     // Run.
     ("optin", "clock consent delivery entry facts gate id keyring ledger message money phone policy provider store"),
-    ("intake", "clock consent delivery facts id inbound ledger optin phone provider stop store"),
+    ("intake", "carrier clock consent delivery facts id inbound ledger optin phone provider stop store"),
     (
         "campaign",
         "clock consent entry facts gate id keyring ledger message money optin phone policy provider store text",

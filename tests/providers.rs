@@ -9,6 +9,8 @@
 //! is cut. Afterwards the platform is asked about the doubts, and what is proven absent is sent. Each time:
 //! **S3** nobody was taken twice; **S4** everybody stands in exactly one state and the states add up; whoever is reported
 //! as taken was taken; whoever was taken is reported as taken or in doubt, never as refused, failed, expired or planned.
+//! All of this is counted by message: where the same bytes are one message, a lost answer is asked for once more, so a
+//! call may come twice there, and never three times.
 //!
 //! | fault of the reliability page | here |
 //! |---|---|
@@ -176,6 +178,9 @@ struct Sum {
     refused: u64,
     cut: u64,
     personal: u64,
+    /// Whether the platform makes the same bytes one message, and the sends that came again.
+    idempotent: bool,
+    again: u64,
 }
 
 impl Sum {
@@ -323,6 +328,7 @@ async fn round(name: &str, n: u64, prepared: &Path, roots: bool, sum: &mut Sum) 
             .timeout(Duration::from_millis(300))
     };
     let provider = of.provider(settings(&address), Arc::clone(&shared)).unwrap();
+    sum.idempotent = provider.profile().idempotent;
     let texts = texts(&of, &*provider);
     let folder = copied(prepared);
     let optin = open(folder.path(), &clock).await;
@@ -376,6 +382,12 @@ async fn round(name: &str, n: u64, prepared: &Path, roots: bool, sum: &mut Sum) 
         }
     }
     sum.taken += gateway.totals().messages;
+    // Elsewhere the same bytes may be a question asked again, or a send that was told "later".
+    if sum.idempotent {
+        let (again, most) = line.again();
+        assert!(most <= 2, "{}", when("the same bytes came more than twice"));
+        sum.again += again;
+    }
     for (kind, times) in line.played() {
         *sum.played.entry(kind).or_default() += times;
     }
@@ -439,11 +451,12 @@ async fn platform(name: &'static str, rounds: u64, prepared: PathBuf, roots: boo
     }
     let calls: u64 = sum.played.values().sum();
     println!(
-        "{name}: {rounds} rounds ({} personal), {calls} calls with a fault, {} refused connections, {} cut handshakes; \
+        "{name}: {rounds} rounds ({} personal), {calls} calls with a fault, {} refused connections, {} cut handshakes{}; \
          taken {}, reported as taken {} ({} by asking), in doubt {}, failed {}, expired {}",
         sum.personal,
         sum.refused,
         sum.cut,
+        if sum.idempotent { format!(", {} sends again", sum.again) } else { String::new() },
         sum.taken,
         sum.of(State::Accepted),
         sum.settled,
@@ -456,6 +469,7 @@ async fn platform(name: &'static str, rounds: u64, prepared: PathBuf, roots: boo
         let missing: Vec<_> = Kind::ALL.iter().filter(|k| !sum.played.contains_key(k)).collect();
         assert!(missing.is_empty(), "{name}: never played: {missing:?}");
         assert!(sum.of(State::Accepted) > rounds * 12, "{name}: hardly anybody was reached");
+        assert_eq!(sum.again > rounds, sum.idempotent, "{name}: lost answers were not asked for once more");
         assert_eq!(sum.refused, rounds, "{name}: connections were not refused");
         assert_eq!(sum.cut, if roots { rounds } else { 0 }, "{name}: handshakes were not cut");
     }

@@ -86,6 +86,7 @@ async fn begin_of(w: &World, shop: &ShopHandle, account: &str) -> optin106::id::
         from: Rid::from_slice(&[0; 16]).unwrap(),
         limit: 10,
         per_request: 10,
+        concurrency: 0,
         budget: None,
         price: 390,
         first_byte_within: optin106::optin::FIRST_BYTE_WITHIN,
@@ -95,6 +96,7 @@ async fn begin_of(w: &World, shop: &ShopHandle, account: &str) -> optin106::id::
         policy: [0; 32],
         horizon: 31,
         references: vec![reference],
+        carries: None,
         judge: std::sync::Arc::new(move |facts, now| {
             let purpose = optin106::Purpose::Promotion;
             judge(

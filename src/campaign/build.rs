@@ -1,6 +1,7 @@
 //! What is sent: purpose, texts, time, route, budget. Everything that can be refused is refused before anything is
 //! written.
 
+use super::route::{Place as RoutePlace, Rank};
 use super::{Audience, Campaign, CampaignError, Inner, Progress, Spec};
 use crate::clock::Timestamp;
 use crate::consent::Purpose;
@@ -12,7 +13,8 @@ use crate::message::{
     Body, ParamKind, PlatformAdds, Signature, Template, TextError, Warning, compose, drift, lint, lint_template,
 };
 use crate::money::Money;
-use crate::optin::{AccountSettings, ShopHandle};
+use crate::optin::{AccountSettings, Filing, ShopHandle};
+use crate::phone::Carrier;
 use crate::policy::Policy;
 use crate::provider::{Back, Form, Profile, Writer};
 use crate::store::{CampaignRow, StoreError};
@@ -32,7 +34,8 @@ pub struct CampaignBuilder {
     ends: Option<Timestamp>,
     personalised: bool,
     sensitive: bool,
-    route: Vec<AccountId>,
+    route: Vec<Rank>,
+    cheapest: bool,
     budget: Option<Money>,
     per_call: Option<u16>,
     policy: Option<Policy>,
@@ -58,6 +61,7 @@ impl ShopHandle {
             personalised: false,
             sensitive: false,
             route: Vec::new(),
+            cheapest: false,
             budget: None,
             per_call: None,
             policy: None,
@@ -123,15 +127,23 @@ impl CampaignBuilder {
         self
     }
 
-    /// The account to send through.
-    pub fn via(mut self, account: AccountId) -> Self {
-        self.route.insert(0, account);
+    /// The account to send through, or several that share the rows by weight: `via([(a, 3), (b, 1)])` begins three rows of
+    /// four through `a`. While one of them rests or is held, the others take its share; it is not made up for later.
+    pub fn via(mut self, accounts: impl Into<Rank>) -> Self {
+        self.route.insert(0, accounts.into());
         self
     }
 
-    /// The next account, for rows that the ones before did not take for a reason of their own.
-    pub fn or_via(mut self, account: AccountId) -> Self {
-        self.route.push(account);
+    /// The next account, or several by weight, for rows that the ones before did not take for a reason of their own.
+    pub fn or_via(mut self, accounts: impl Into<Rank>) -> Self {
+        self.route.push(accounts.into());
+        self
+    }
+
+    /// Orders the route by the price of a part, cheapest first, as the accounts are set when the campaign is opened.
+    /// Accounts of equal price keep the order, and the weights, that they were named with.
+    pub fn cheapest(mut self) -> Self {
+        self.cheapest = true;
         self
     }
 
@@ -181,9 +193,7 @@ impl CampaignBuilder {
     }
 
     async fn spec(&self, known: Option<&CampaignRow>, keyring: &Keyring) -> Result<Spec, CampaignError> {
-        if self.route.is_empty() {
-            return Err(CampaignError::NoRoute);
-        }
+        check_route(&self.route)?;
         if self.variants.is_empty() {
             return Err(CampaignError::NoText);
         }
@@ -214,10 +224,22 @@ impl CampaignBuilder {
             personalised: self.personalised,
             sensitive: self.sensitive,
             route: self.route.clone(),
+            cheapest: self.cheapest,
             budget: self.budget.map(Money::ten_thousandths),
             per_call: self.per_call,
             policy: self.policy.clone(),
         })
+    }
+}
+
+fn check_route(route: &[Rank]) -> Result<(), CampaignError> {
+    let mut accounts = route.iter().flat_map(Rank::accounts).peekable();
+    if accounts.peek().is_none() {
+        return Err(CampaignError::NoRoute);
+    }
+    match accounts.find(|(_, weight)| *weight == 0) {
+        Some((account, _)) => Err(CampaignError::Weight { account: account.clone() }),
+        None => Ok(()),
     }
 }
 
@@ -259,8 +281,9 @@ impl Campaign {
         let policy_setting = store.setting(crate::optin::POLICY).await?;
         let mut policy = optin.policy().await?;
         if let Some(own) = &spec.policy {
-            let account = spec.route.first().cloned().ok_or(CampaignError::NoRoute)?;
-            policy = policy.intersect(own).ok_or(CampaignError::Window { account })?;
+            let first = spec.route.iter().flat_map(Rank::accounts).next();
+            let (account, _) = first.ok_or(CampaignError::NoRoute)?;
+            policy = policy.intersect(own).ok_or_else(|| CampaignError::Window { account: account.clone() })?;
         }
         let templates = spec
             .variants
@@ -269,10 +292,21 @@ impl Campaign {
                 template(text, &spec.params).map_err(|source| CampaignError::Text { variant: name.clone(), source })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let mut legs = Vec::new();
-        for account in &spec.route {
-            legs.push(leg(&shop, &spec, &templates, account, &policy).await?);
+        let mut route = Vec::new();
+        for (rank, accounts) in spec.route.iter().enumerate() {
+            let accounts: Vec<_> = accounts.accounts().map(|(a, weight)| (a.clone(), weight)).collect();
+            for (account, weight) in accounts {
+                let leg = leg(&shop, &spec, &templates, &account, &policy).await?;
+                // By price, those of one rank share only when they cost the same.
+                let price = if spec.cheapest { leg.price } else { 0 };
+                route.push(((price, rank), weight, leg));
+            }
         }
+        route.sort_by_key(|(order, ..)| *order);
+        let rank = |order| route.partition_point(|(o, ..)| *o < order);
+        let places =
+            route.iter().map(|(order, weight, _)| RoutePlace { rank: rank(*order), weight: *weight }).collect();
+        let legs = route.into_iter().map(|(.., leg)| leg).collect();
         let current = shop.current().await?;
         let ledger = Ledger {
             store,
@@ -288,7 +322,7 @@ impl Campaign {
             templates,
         };
         let progress = tokio::sync::watch::Sender::new(Progress::default());
-        Ok(Self { inner: Arc::new(Inner { shop, row, spec, ledger, legs, progress }) })
+        Ok(Self { inner: Arc::new(Inner { shop, row, spec, ledger, legs, places, progress }) })
     }
 
     pub(super) fn with_row(self, row: CampaignRow) -> Self {
@@ -309,6 +343,9 @@ async fn leg(
     let unknown = || CampaignError::Account { account: account.clone() };
     let row = shop.optin().store().account(account).await?.ok_or_else(unknown)?;
     let settings: AccountSettings = serde_json::from_str(&row.settings).map_err(|_| unknown())?;
+    if !settings.purposes.is_empty() && !settings.purposes.contains(&spec.purpose) {
+        return Err(CampaignError::Purpose { account: account.clone(), purpose: spec.purpose });
+    }
     let provider = shop.optin().resolve(account).ok_or_else(unknown)?;
     let profile = provider.profile().clone();
     if profile.replies == Back::None && !settings.replies_by_hand {
@@ -348,9 +385,11 @@ async fn leg(
         renditions,
         price: settings.price,
         pace: row.pace,
+        concurrency: settings.concurrency,
         policy_hash: policy.hash(),
         policy: Arc::new(policy),
         per_request: usize::from(per_request).max(1),
+        not_filed: Carrier::ALL.into_iter().filter(|c| signature.filing(*c) != Filing::Filed).collect(),
         provider,
     })
 }

@@ -4,6 +4,7 @@ pub mod audience;
 mod build;
 mod plan;
 pub mod report;
+mod route;
 mod runner;
 mod sort;
 mod unknowns;
@@ -12,6 +13,7 @@ pub use audience::Audience;
 pub use build::CampaignBuilder;
 pub use plan::Preview;
 pub use report::{Funnel, Report};
+pub use route::Rank;
 pub use runner::Progress;
 
 use crate::clock::Timestamp;
@@ -81,6 +83,14 @@ pub enum CampaignError {
         /// Which.
         account: AccountId,
     },
+    /// The account is not for this purpose.
+    #[error("account {account} does not serve the purpose {}; use another account, or allow it with AccountSettings::only", .purpose.as_str())]
+    Purpose {
+        /// Which account.
+        account: AccountId,
+        /// The campaign's purpose.
+        purpose: Purpose,
+    },
     /// The signature is not filed at the account.
     #[error("the shop's signature is not filed at account {account}; file it there first")]
     SignatureNotFiled {
@@ -108,6 +118,12 @@ pub enum CampaignError {
     /// More texts than can be told apart.
     #[error("at most 26 variants")]
     Variants,
+    /// A weight of 0.
+    #[error("account {account} has the weight 0; give it at least 1, or leave it out of the route")]
+    Weight {
+        /// Which.
+        account: AccountId,
+    },
     /// No hour is allowed by policy and provider.
     #[error("account {account} and the policy have no allowed hour in common")]
     Window {
@@ -131,12 +147,14 @@ impl CampaignError {
             Self::NoRoute => "no_route",
             Self::NoText => "no_text",
             Self::NotPersonal { .. } => "not_personal",
+            Self::Purpose { .. } => "purpose_not_served",
             Self::SignatureNotFiled { .. } => "signature_not_filed",
             Self::Sort(_) => "sort_failed",
             Self::Store(e) => e.code(),
             Self::Text { source, .. } => source.code(),
             Self::Unknown => "campaign_unknown",
             Self::Variants => "too_many_variants",
+            Self::Weight { .. } => "weight_zero",
             Self::Window { .. } => "no_window",
         }
     }
@@ -158,7 +176,9 @@ pub(crate) struct Spec {
     pub(crate) ends: Timestamp,
     pub(crate) personalised: bool,
     pub(crate) sensitive: bool,
-    pub(crate) route: Vec<AccountId>,
+    pub(crate) route: Vec<Rank>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) cheapest: bool,
     pub(crate) budget: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) per_call: Option<u16>,
@@ -176,7 +196,9 @@ struct Inner {
     row: CampaignRow,
     spec: Spec,
     ledger: Ledger,
+    /// In the order of their ranks.
     legs: Vec<Leg>,
+    places: Vec<route::Place>,
     progress: tokio::sync::watch::Sender<Progress>,
 }
 

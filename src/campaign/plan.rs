@@ -7,7 +7,7 @@ use super::{Campaign, CampaignError};
 use crate::clock::Timestamp;
 use crate::gate::{Decision, Refusal};
 use crate::id::Rid;
-use crate::ledger::{Payload, params_of, personal_text};
+use crate::ledger::{Leg, Payload, params_of, personal_text};
 use crate::money::Money;
 use crate::policy::law::Code;
 use crate::store::{Phase, PlanRow, RefusedEntry, ScanRow};
@@ -107,6 +107,16 @@ impl<'a> Planner<'a> {
         let ledger = &self.campaign.inner.ledger;
         let keyring = ledger.store.keyring();
         let rid = keyring.rid(entry.phone);
+        if !self.campaign.inner.legs.iter().any(|leg| leg.carries(entry.phone)) {
+            self.refused.push(RefusedEntry {
+                position: entry.position,
+                line: entry.line,
+                column: None,
+                code: Code::SignatureNotFiled,
+                detail: String::new(),
+            });
+            return Ok(());
+        }
         let variant = variant(self.campaign, rid);
         let params: Vec<(String, String)> = entry.params.into_iter().map(|(k, v)| (k.to_string(), v)).collect();
         let parts = match self.parts(variant, &params) {
@@ -315,6 +325,7 @@ impl Campaign {
         for (code, n) in self.store().tally_entries(inner.row.key).await? {
             let bucket = match code {
                 Code::Duplicate => Bucket::Duplicate,
+                Code::SignatureNotFiled => Bucket::Refused(Cow::Borrowed(code.as_str())),
                 code => Bucket::BadRow(Cow::Borrowed(code.as_str())),
             };
             *funnel.buckets.entry(bucket).or_default() += n;
@@ -325,7 +336,6 @@ impl Campaign {
 
     fn finish_funnel(&self, funnel: &mut Funnel, shares: &[(u64, u64)], at: Timestamp) {
         let inner = &self.inner;
-        let leg = &inner.legs[0];
         funnel.ready = funnel.count(&Bucket::Ready);
         for bucket in funnel.buckets.keys().cloned().collect::<Vec<_>>() {
             if let Ok(code) = bucket.code().parse::<Code>() {
@@ -336,13 +346,22 @@ impl Campaign {
         }
         let mut rows = 0;
         for ((entries, parts), (variant, _)) in shares.iter().zip(&inner.spec.variants) {
-            let cost = Money::from_ten_thousandths(parts * u64::from(leg.price));
-            funnel.parts += parts;
             rows += entries;
-            let (variant, account) = (variant.clone(), leg.account.clone());
-            funnel.shares.push(Share { variant, account, entries: *entries, parts: *parts, cost });
+            let (mut weight, mut given) = (0, (0, 0));
+            let legs: Vec<_> = self.first_rank().collect();
+            let of: u64 = legs.iter().map(|(_, w)| w).sum();
+            for (leg, w) in legs {
+                weight += w;
+                let until = (portion(*entries, weight, of), portion(*parts, weight, of));
+                let (entries, parts) = (until.0 - given.0, until.1 - given.1);
+                given = until;
+                let cost = Money::from_ten_thousandths(parts * u64::from(leg.price));
+                funnel.parts += parts;
+                funnel.cost = Money::from_ten_thousandths(funnel.cost.ten_thousandths() + cost.ten_thousandths());
+                let (variant, account) = (variant.clone(), leg.account.clone());
+                funnel.shares.push(Share { variant, account, entries, parts, cost });
+            }
         }
-        funnel.cost = Money::from_ten_thousandths(funnel.parts * u64::from(leg.price));
         funnel.finish = self.finish_time(rows, at);
         if inner.spec.budget.is_some_and(|b| b < funnel.cost.ten_thousandths()) {
             funnel.warnings.push("the budget does not cover everyone; rows beyond it expire unsent".to_owned());
@@ -352,14 +371,24 @@ impl Campaign {
         }
     }
 
-    /// When the last row would be begun at the account's pace, inside the window.
+    /// The accounts that carry everything unless they rest, with their weights.
+    fn first_rank(&self) -> impl Iterator<Item = (&Leg, u64)> {
+        let places = &self.inner.places;
+        let shares = self.inner.legs.iter().zip(places).take_while(|(_, p)| p.rank == places[0].rank);
+        shares.map(|(leg, p)| (leg, u64::from(p.weight)))
+    }
+
+    /// When the last row would be begun at the pace of the first rank, inside its window.
     fn finish_time(&self, rows: u64, at: Timestamp) -> Option<Timestamp> {
         let leg = &self.inner.legs[0];
-        let pace = match leg.pace {
+        let pace = |leg: &Leg| match leg.pace {
             n if n > 0 => u64::from(n),
             _ => u64::from(leg.provider.profile().calls_per_second).max(1) * leg.per_request as u64,
         };
-        let mut left = i64::try_from(rows.saturating_mul(1_000).div_ceil(pace)).ok()?;
+        let of: u64 = self.first_rank().map(|(_, w)| w).sum();
+        // Each carries its share; the slowest is the last.
+        let time = |(leg, w)| portion(rows, w, of).saturating_mul(1_000).div_ceil(pace(leg));
+        let mut left = i64::try_from(self.first_rank().map(time).max()?).ok()?;
         let mut t = at.millis();
         for _ in 0..366 {
             t = leg.policy.window.next_open(t);
@@ -372,6 +401,11 @@ impl Campaign {
         }
         None
     }
+}
+
+/// `n × weight / of`, rounded up; all of it for all of the weight.
+fn portion(n: u64, weight: u64, of: u64) -> u64 {
+    (u128::from(n) * u128::from(weight)).div_ceil(u128::from(of.max(1))) as u64
 }
 
 fn preview(row: &ScanRow, gate: &crate::store::JudgeFn, at: Timestamp) -> Preview {

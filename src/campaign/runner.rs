@@ -4,6 +4,7 @@
 //! planned again, what may have left is in doubt, by the journal.
 
 use super::report::{Figures, Report, ReportRow, Why};
+use super::route::Shares;
 use super::{Campaign, CampaignError};
 use crate::clock::Timestamp;
 use crate::entry::State;
@@ -32,6 +33,8 @@ const IN_FLIGHT_SINGLE: usize = 64;
 const IN_FLIGHT_BULK: usize = 16;
 /// How long to wait before looking again when nothing can be done.
 const IDLE: Duration = Duration::from_secs(1);
+/// A wait this short is for calls under way: the end of one may end it.
+const SOON: Duration = Duration::from_millis(50);
 /// A settle that the store did not take is repeated so often; it is harmless to repeat.
 const SETTLE_TRIES: u32 = 8;
 
@@ -70,6 +73,8 @@ enum Done {
     Begun {
         shard: usize,
         leg: usize,
+        /// Rows that were asked for.
+        asked: usize,
         turn: Result<Turn>,
     },
     Beat(Result<()>),
@@ -84,6 +89,24 @@ struct Shard {
     /// Where the next begin starts; `None` when this pass is over.
     cursor: Option<Rid>,
     busy: bool,
+    /// This pass takes the rows of one leg only.
+    only: Option<usize>,
+    /// This pass left rows for another leg.
+    left: bool,
+}
+
+impl Shard {
+    fn new(lease: Lease) -> Self {
+        Self { cursor: Some(lease.range().0), lease, busy: false, only: None, left: false }
+    }
+
+    /// A pass ended. Where it left rows that not every leg may carry, each leg has a pass of its own.
+    fn next_pass(&mut self, legs: usize) {
+        let next = self.only.map_or(0, |leg| leg + 1);
+        let more = std::mem::take(&mut self.left) && next < legs;
+        self.only = more.then_some(next);
+        self.cursor = more.then(|| self.lease.range().0);
+    }
 }
 
 /// Why a run stops before everything is done.
@@ -108,6 +131,10 @@ struct Runner<'a> {
     sleeping: bool,
     /// Per leg: no begin before this moment.
     rests: Vec<Timestamp>,
+    /// Per leg: whether it could be used when last looked at.
+    ready: Vec<bool>,
+    shares: Shares,
+    last_recovery: Duration,
     progressed: bool,
     budget_out: bool,
     stop: Option<Stop>,
@@ -153,6 +180,9 @@ impl Campaign {
             settling: false,
             sleeping: false,
             rests: vec![Timestamp::EPOCH; legs],
+            ready: vec![true; legs],
+            shares: Shares::new(self.inner.places.clone()),
+            last_recovery: now,
             progressed: false,
             budget_out: false,
             stop: None,
@@ -223,10 +253,11 @@ impl<'a> Runner<'a> {
             return self.wait(now, spec.starts, "not_started");
         }
         self.beat();
-        let Some(leg) = self.leg(now) else { return Ok(()) };
+        self.tune();
+        let Some(mut leg) = self.leg(now) else { return self.recover().await };
         // What is begun must leave within W: no more waits here than leaves in a fraction of a second.
         let queued: usize = self.calls.iter().map(|(_, c)| c.len()).sum();
-        if queued >= self.limit(&self.campaign.inner.legs[leg]) {
+        if queued >= self.batch(leg) {
             return Ok(());
         }
         if self.shards.is_empty() && !self.claim().await? {
@@ -238,7 +269,24 @@ impl<'a> Runner<'a> {
         }
         while self.begins < BEGINS && !self.budget_out {
             let Some(i) = self.shards.iter().position(|s| !s.busy && s.cursor.is_some()) else { break };
-            self.begin(i, leg);
+            match self.shards[i].only {
+                Some(only) if self.ready[only] => self.begin(i, only),
+                Some(only) if self.rests[only] > now && self.rests[only] <= now.plus(SOON) => {
+                    self.sleep(SOON);
+                    break;
+                }
+                Some(_) => {
+                    // It rests; its rows wait, those of the other legs do not.
+                    let shard = &mut self.shards[i];
+                    shard.left = true;
+                    shard.next_pass(self.rests.len());
+                }
+                None => {
+                    self.begin(i, leg);
+                    let Some(next) = self.next_leg() else { break };
+                    leg = next;
+                }
+            }
         }
         if self.begins == 0 && self.shards.iter().all(|s| s.cursor.is_none()) && self.idle() {
             return self.pass_over(now).await;
@@ -250,7 +298,7 @@ impl<'a> Runner<'a> {
         self.begins == 0 && self.in_flight == 0 && !self.settling && self.answered.is_empty() && self.calls.is_empty()
     }
 
-    /// The first account of the route that may be used now; sleeps when none may.
+    /// The account of the route that carries the next rows; sleeps when none may now.
     fn leg(&mut self, now: Timestamp) -> Option<usize> {
         let window = |leg: &Leg| {
             let w = leg.policy.window;
@@ -258,7 +306,8 @@ impl<'a> Runner<'a> {
         };
         let legs = &self.campaign.inner.legs;
         let ready: Vec<Timestamp> = legs.iter().zip(&self.rests).map(|(l, r)| window(l).max(*r)).collect();
-        if let Some(i) = ready.iter().position(|t| *t <= now) {
+        self.ready = ready.iter().map(|t| *t <= now).collect();
+        if let Some(i) = self.next_leg() {
             return Some(i);
         }
         let (i, at) = ready.iter().enumerate().min_by_key(|(_, t)| **t)?;
@@ -267,6 +316,20 @@ impl<'a> Runner<'a> {
             let _ = self.wait(now, *at, why);
         }
         None
+    }
+
+    fn next_leg(&self) -> Option<usize> {
+        self.shares.next(&self.ready, |leg| self.batch(leg))
+    }
+
+    /// No account may be used: what a dead worker left open may be what fills them, and nobody else may be there to see.
+    async fn recover(&mut self) -> Result<()> {
+        let mono = self.campaign.store().clock().mono();
+        if self.idle() && mono.saturating_sub(self.last_recovery) >= IDLE {
+            self.last_recovery = mono;
+            self.campaign.store().recover().await?;
+        }
+        Ok(())
     }
 
     fn wait(&mut self, now: Timestamp, until: Timestamp, why: &str) -> Result<()> {
@@ -291,8 +354,7 @@ impl<'a> Runner<'a> {
 
     async fn claim(&mut self) -> Result<bool> {
         let leases = self.campaign.store().claim(self.key(), SHARDS).await?;
-        self.shards =
-            leases.into_iter().map(|lease| Shard { cursor: Some(lease.range().0), lease, busy: false }).collect();
+        self.shards = leases.into_iter().map(Shard::new).collect();
         Ok(!self.shards.is_empty())
     }
 
@@ -356,29 +418,31 @@ impl<'a> Runner<'a> {
         of.busy = true;
         self.begins += 1;
         let lease = of.lease.clone();
-        let limit = self.limit(&campaign.inner.legs[leg]);
+        let asked = self.batch(leg);
+        self.shares.give(leg, asked as f64, &self.ready);
         let halted = Arc::clone(&self.halted);
         self.steps.push(Box::pin(async move {
-            let turn = campaign.inner.ledger.begin(&lease, &campaign.inner.legs[leg], from, limit).await;
+            let turn = campaign.inner.ledger.begin(&lease, &campaign.inner.legs[leg], from, asked).await;
             if matches!(&turn, Err(e) if !matches!(e, StoreError::Busy | StoreError::LostLease)) {
                 halted.store(true, Ordering::Relaxed);
             }
-            Done::Begun { shard, leg, turn }
+            Done::Begun { shard, leg, asked, turn }
         }));
     }
 
     /// Bulk: what one request holds. One by one: what finished in the last quarter of a second, at least one window.
-    fn limit(&mut self, leg: &Leg) -> usize {
-        if leg.per_request >= 50 {
-            return leg.per_request.min(BEGIN_ROWS);
-        }
+    fn batch(&self, leg: usize) -> usize {
+        let per_request = self.campaign.inner.legs[leg].per_request;
+        if per_request >= 50 { per_request.min(BEGIN_ROWS) } else { self.rate.2 }
+    }
+
+    fn tune(&mut self) {
         let now = self.campaign.store().clock().mono();
         let elapsed = now.saturating_sub(self.rate.0);
         if elapsed >= Duration::from_millis(250) {
             let n = (self.finished - self.rate.1) as f64 / elapsed.as_secs_f64() / 4.0;
             self.rate = (now, self.finished, (n as usize).clamp(IN_FLIGHT_SINGLE, BEGIN_ROWS));
         }
-        self.rate.2
     }
 
     fn launch(&mut self) {
@@ -426,12 +490,16 @@ impl<'a> Runner<'a> {
             Done::Beat(Ok(()) | Err(StoreError::Ambiguous | StoreError::Busy)) => {}
             Done::Beat(Err(e)) => self.fail(e),
             Done::Dropped => self.in_flight -= 1,
-            Done::Begun { shard, leg, turn } => {
+            Done::Begun { shard, leg, asked, turn } => {
                 self.begins -= 1;
+                let begun =
+                    if let Ok(Turn::Rows { calls, .. }) = &turn { calls.iter().map(Call::len).sum() } else { 0 };
+                self.shares.give(leg, begun as f64 - asked as f64, &self.ready);
                 self.begun(shard, leg, turn);
             }
             Done::Settled(settled) => {
                 self.settling = false;
+                self.wake();
                 match settled {
                     Ok(s) => {
                         self.progress.accepted += s.accepted;
@@ -451,6 +519,15 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Calls ended: an account that waited for one of them need not wait longer.
+    fn wake(&mut self) {
+        let soon = self.campaign.now().plus(SOON);
+        for rest in self.rests.iter_mut().filter(|r| **r > Timestamp::EPOCH && **r <= soon) {
+            *rest = Timestamp::EPOCH;
+            self.sleeping = false;
+        }
+    }
+
     fn fail(&mut self, e: StoreError) {
         self.halted.store(true, Ordering::Relaxed);
         if !matches!(self.stop, Some(Stop::Error(_))) {
@@ -463,7 +540,13 @@ impl<'a> Runner<'a> {
         match turn {
             Ok(Turn::Rows { calls, rows }) => {
                 self.progress.waiting = None;
-                self.shards[shard].cursor = rows.next;
+                let legs = self.rests.len();
+                let of = &mut self.shards[shard];
+                of.cursor = rows.next;
+                of.left |= rows.left > 0;
+                if rows.next.is_none() {
+                    of.next_pass(legs);
+                }
                 let refused: u64 = rows.refused.iter().map(|(_, n)| n).sum();
                 self.progressed |= !calls.is_empty() || refused + rows.later > 0;
                 self.progress.refused += refused;

@@ -21,13 +21,23 @@
 pub mod assemble;
 pub mod cmpp;
 pub mod coding;
+mod dialect;
 pub mod frame;
+mod job;
+pub mod link;
+pub mod listen;
 pub mod login;
+mod parts;
 pub mod pdu;
+mod session;
+#[cfg(test)]
+mod session_tests;
 pub mod sgip;
 pub mod smgp;
 pub mod split;
 pub mod valid;
+
+pub use link::{Arrived, CarrierAccount, Link, LinkError, LinkSettings, Meaning, Status};
 
 /// Which protocol a link speaks.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -1,5 +1,6 @@
 //! Accounts: which provider speaks for which id. Secrets live in the provider value, never in the store.
 
+use crate::consent::Purpose;
 use crate::id::AccountId;
 use crate::provider::Provider;
 use std::collections::HashMap;
@@ -24,6 +25,11 @@ pub struct AccountSettings {
     pub pace: u32,
     /// The price of one part, in ten-thousandths of a yuan (0.039 yuan is 390).
     pub price: u32,
+    /// At most so many calls under way over all workers of the store; 0 is no limit. A process sees a change when it opens
+    /// the campaign again.
+    pub concurrency: u32,
+    /// What it may be used for; everything when empty. A campaign for something else is refused before plan.
+    pub purposes: Vec<Purpose>,
     /// Somebody reads the replies at the platform and records each with `ShopHandle::reply` or `opt_out`. Needed where the
     /// platform hands none over: without it nothing is sent there, since the words 拒收请回复R would promise what nobody keeps.
     pub replies_by_hand: bool,
@@ -41,6 +47,20 @@ impl AccountSettings {
     #[must_use]
     pub fn price(mut self, price: u32) -> Self {
         self.price = price;
+        self
+    }
+
+    /// At most `calls` under way over all workers.
+    #[must_use]
+    pub fn concurrency(mut self, calls: u32) -> Self {
+        self.concurrency = calls;
+        self
+    }
+
+    /// Only for these purposes.
+    #[must_use]
+    pub fn only(mut self, purposes: impl IntoIterator<Item = Purpose>) -> Self {
+        self.purposes = purposes.into_iter().collect();
         self
     }
 

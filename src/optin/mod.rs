@@ -21,7 +21,7 @@ pub use find::{FactsAt, FoundRow, History, Standing, StandingStop};
 pub use import::{ImportError, ImportReport, ImportedRow, PastSendRow, StopExport, StopRow};
 pub use proof::ProofError;
 pub use retention::{Retained, RetentionPolicy};
-pub use shop::{AccountSignature, Owner, OwnerError, Shop, ShopError, ShopHandle};
+pub use shop::{AccountSignature, Filing, Owner, OwnerError, Shop, ShopError, ShopHandle};
 pub use stops::{Case, Complaint, Erased, Erasure, FIRST_BYTE_WITHIN, OptOut, StopScope, Stopped, Via};
 
 use crate::clock::Clock;

@@ -5,6 +5,7 @@ use crate::facts::{OwnerKey, ShopKey};
 use crate::id::{AccountId, IdError, OwnerId, ShopId};
 use crate::message::rendition::TemplateBinding;
 use crate::message::{Signature, TextError};
+use crate::phone::Carrier;
 use crate::store::{ShopRow, StoreError, Subject};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -83,6 +84,19 @@ impl Shop {
     }
 }
 
+/// How far the filing (报备) of a signature has come at a carrier. Only what is filed is sent.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Filing {
+    /// 已报备.
+    #[default]
+    Filed,
+    /// 报备中.
+    Pending,
+    /// 未通过.
+    Refused,
+}
+
 /// A shop's signature at one account.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct AccountSignature {
@@ -90,6 +104,9 @@ pub struct AccountSignature {
     signature: String,
     /// Whether the platform has approved it.
     filed: bool,
+    /// Per carrier, where it is not as above.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    carriers: BTreeMap<Carrier, Filing>,
     /// Templates filed there.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     templates: Vec<TemplateBinding>,
@@ -102,13 +119,24 @@ impl AccountSignature {
     /// [`TextError`].
     pub fn new(signature: impl AsRef<str>) -> Result<Self, TextError> {
         let signature = Signature::parse(signature.as_ref().trim())?.as_str().to_owned();
-        Ok(Self { signature, filed: true, templates: Vec::new() })
+        Ok(Self { signature, filed: true, carriers: BTreeMap::new(), templates: Vec::new() })
     }
 
     /// The platform has not approved it yet: nothing is sent through this account.
     #[must_use]
     pub fn not_filed(mut self) -> Self {
         self.filed = false;
+        self
+    }
+
+    /// How far its filing at one carrier has come, through this account; filed where nothing is said.
+    ///
+    /// A number whose prefix hints at a carrier for which it is not filed is not sent to through this account. The prefix
+    /// is only a hint: since 2019 people keep their number when they change carrier (携号转网), so some of those numbers
+    /// would have been reached, and some others are refused by their carrier all the same.
+    #[must_use]
+    pub fn at_carrier(mut self, carrier: Carrier, filing: Filing) -> Self {
+        self.carriers.insert(carrier, filing);
         self
     }
 
@@ -124,9 +152,14 @@ impl AccountSignature {
         &self.signature
     }
 
-    /// Whether the platform has approved it.
+    /// Whether the platform has approved it, and at least one carrier.
     pub fn is_filed(&self) -> bool {
-        self.filed
+        self.filed && Carrier::ALL.iter().any(|c| self.filing(*c) == Filing::Filed)
+    }
+
+    /// How far its filing at a carrier has come.
+    pub fn filing(&self, carrier: Carrier) -> Filing {
+        self.carriers.get(&carrier).copied().unwrap_or_default()
     }
 
     /// The templates filed at this account.
@@ -154,6 +187,7 @@ impl ShopSettings {
         self.accounts.get(account).cloned().unwrap_or_else(|| AccountSignature {
             signature: self.signature.clone(),
             filed: true,
+            carriers: BTreeMap::new(),
             templates: Vec::new(),
         })
     }

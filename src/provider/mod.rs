@@ -4,6 +4,8 @@
 //! [`Request`] that says so.
 
 pub mod aliyun;
+pub mod baidu;
+pub mod chuanglan;
 #[cfg(all(test, feature = "testing", feature = "http"))]
 mod cloud_tests;
 pub mod cmcc_mas;
@@ -11,6 +13,7 @@ pub mod ctyun;
 mod door;
 mod filed;
 pub mod huawei;
+pub mod jdcloud;
 pub mod luosimao;
 pub mod montnets;
 pub mod netease;
@@ -18,8 +21,11 @@ pub mod qiniu;
 pub mod ronglian;
 mod rows;
 pub mod sign;
+pub mod submail;
 pub mod tencent;
 pub mod ucloud;
+mod variables;
+pub mod volcengine;
 pub mod wire;
 pub mod yunpian;
 

@@ -264,7 +264,8 @@ pub(crate) fn quoted(s: &str, ascii: bool) -> String {
     }
     let mut out = String::with_capacity(plain.len() * 2);
     for c in plain.chars() {
-        if c.is_ascii() {
+        // As Python: the last of ASCII is escaped as well.
+        if c.is_ascii() && c != '\u{7f}' {
             out.push(c);
         } else {
             c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));

@@ -59,6 +59,12 @@ pub(crate) fn clipped(s: &str) -> String {
     s.chars().filter(|c| !c.is_control()).take(64).collect()
 }
 
+impl<'a> From<&'a str> for Word<'a> {
+    fn from(s: &'a str) -> Self {
+        Self(s.into())
+    }
+}
+
 impl std::ops::Deref for Word<'_> {
     type Target = str;
 

@@ -599,7 +599,7 @@ mod http {
             if left.is_zero() || left < self.connect_timeout {
                 return doubt;
             }
-            let gate = Arc::new(Gate::until(self.clock.clone(), left));
+            let gate = Arc::new(Gate::until(self.clock.clone(), request.deadline()));
             let (second, _) = self.attempt(out, &gate, request).await;
             if let Verdicts::Same(second) = second {
                 return if second.outcome == Outcome::Accepted { Verdicts::Same(second) } else { doubt };
@@ -642,7 +642,7 @@ mod http {
             if left.is_zero() || left < self.connect_timeout {
                 return same(Verdict::unsent("late", Consequence::None));
             }
-            let gate = Arc::new(Gate::until(self.clock.clone(), left));
+            let gate = Arc::new(Gate::until(self.clock.clone(), request.deadline()));
             let again = self.wire.profile().idempotent.then(|| out.clone());
             let (mut verdicts, status) = self.attempt(out, &gate, &request).await;
             let in_doubt = |v: &Verdicts| matches!(v, Verdicts::Same(v) if v.outcome == Outcome::Unknown);
@@ -768,8 +768,7 @@ mod http {
     }
 
     impl Gate {
-        fn until(clock: Arc<dyn Clock>, left: Duration) -> Self {
-            let deadline = clock.mono().saturating_add(left);
+        fn until(clock: Arc<dyn Clock>, deadline: Duration) -> Self {
             Self { clock, deadline, state: AtomicI64::new(IDLE_STATE) }
         }
 

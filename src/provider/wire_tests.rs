@@ -7,6 +7,7 @@ use crate::gate::Clearance;
 use crate::id::{AccountId, Reference};
 use crate::message::rendition::{Rendition, TemplateBinding};
 use crate::provider::aliyun::Aliyun;
+use crate::provider::baidu::Baidu;
 use crate::provider::yunpian::Yunpian;
 use crate::provider::{Answer, Asked, Blame, Consequence, Found, Outcome, Provider};
 use crate::secret::Secret;
@@ -292,8 +293,8 @@ impl Clock for Jumping {
 
 #[tokio::test]
 async fn after_the_deadline_no_byte_leaves() {
-    // Looks: one to make the batch, then time left, gate, last look before handing over, first poll of the body.
-    for (jump_at, has_body) in [(2, true), (4, true), (5, true), (2, false), (4, false)] {
+    // Looks: one to make the batch, then time left, last look before handing over, first poll of the body.
+    for (jump_at, has_body) in [(2, true), (3, true), (4, true), (2, false), (3, false)] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let bytes = Arc::new(AtomicU64::new(0));
@@ -318,6 +319,70 @@ async fn after_the_deadline_no_byte_leaves() {
         tokio::time::sleep(Duration::from_millis(50)).await;
         assert_eq!(bytes.load(Ordering::Relaxed), 0, "look {jump_at}");
     }
+}
+
+fn baidu() -> Baidu {
+    Baidu::new("testAccessKeyId000001", Secret::new("testSecretAccessKey000001"))
+        .signature("测试签名", "sms-signTest00000001")
+}
+
+fn baidu_batch(clock: &dyn Clock) -> Batch {
+    let mut batch = batch(clock, 1, false);
+    Arc::make_mut(&mut batch.rendition).template =
+        Some(TemplateBinding { code: "sms-tmpl-Test00000003".into(), filed: String::new() });
+    batch
+}
+
+/// The three looks of the first attempt, then time left, last look, first poll of the body.
+#[tokio::test]
+async fn after_the_deadline_nothing_is_sent_again() {
+    for (jump_at, calls) in [(5, 1), (6, 1), (7, 1), (8, 2)] {
+        let (gateway, address) = served(Account::named("baidu").unwrap(), Script::new().then(Step::Reset)).await;
+        let clock = Jumping::at(jump_at);
+        let batch = baidu_batch(&*clock);
+        let http = Http::new(baidu(), settings(&address), clock).unwrap();
+        let answer = http.submit(batch.request()).await;
+        let wanted = if calls == 1 { (Outcome::Unknown, "reset") } else { (Outcome::Accepted, "") };
+        assert_eq!(outcome(&answer), (wanted.0, wanted.1.to_owned()), "look {jump_at}");
+        assert!(answer.first_byte.is_some());
+        assert_eq!((gateway.totals().requests, gateway.totals().messages), (calls, 1), "look {jump_at}");
+    }
+}
+
+/// The second call is the first to the byte, to the same address; a refused or closed connection is no reason for it.
+#[tokio::test]
+async fn the_second_call_is_the_first_to_the_byte() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let calls = tokio::spawn(async move {
+        let mut calls: Vec<Vec<u8>> = Vec::new();
+        while calls.len() < 2 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut read = Vec::new();
+            // A whole request ends with its body.
+            while !read.ends_with(b"\"}") {
+                assert!(stream.read_buf(&mut read).await.unwrap() > 0);
+            }
+            calls.push(read);
+        }
+        (calls, tokio::time::timeout(Duration::from_millis(300), listener.accept()).await.is_err())
+    });
+    let clock = system();
+    let batch = baidu_batch(&*clock);
+    let http = Http::new(baidu(), settings(&address), clock).unwrap();
+    let answer = http.submit(batch.request()).await;
+    assert_eq!(outcome(&answer).0, Outcome::Unknown);
+    let (calls, no_third) = calls.await.unwrap();
+    assert!(no_third);
+    assert_eq!(calls[0], calls[1]);
+    let told = String::from_utf8(calls[0].clone()).unwrap();
+    assert!(told.starts_with(&format!("POST /api/v3/sendSms?clientToken={} ", batch.reference)), "{told}");
+
+    let nobody = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", nobody.local_addr().unwrap());
+    drop(nobody);
+    let http = Http::new(baidu(), settings(&address), system()).unwrap();
+    assert_eq!(outcome(&http.submit(batch.request()).await), (Outcome::Unsent, "connect".into()));
 }
 
 #[tokio::test]

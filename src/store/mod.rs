@@ -479,6 +479,8 @@ pub struct BeginAsk {
     pub limit: usize,
     /// At most so many numbers in one request.
     pub per_request: usize,
+    /// At most so many calls of the account under way, over all workers of the store; 0 is no limit.
+    pub concurrency: u32,
     /// Budget of the campaign in ten-thousandths of a yuan; `None` is unlimited.
     pub budget: Option<u64>,
     /// Price of one part, in ten-thousandths of a yuan.
@@ -503,6 +505,8 @@ pub struct BeginAsk {
     pub references: Vec<Reference>,
     /// The pure gate.
     pub judge: Arc<JudgeFn>,
+    /// Which rows may go through this account; `None` is all. What may not stays planned, for another account.
+    pub carries: Option<Arc<CarriesFn>>,
 }
 
 impl fmt::Debug for BeginAsk {
@@ -513,6 +517,9 @@ impl fmt::Debug for BeginAsk {
 
 /// Decides one row on the facts read under its person's write.
 pub type JudgeFn = dyn Fn(&Facts<'_>, Timestamp) -> Decision + Send + Sync;
+
+/// Whether a row may go through the account that is asked for, by its id and what it seals. Quick, and without side effects.
+pub type CarriesFn = dyn Fn(Rid, &[u8]) -> Result<bool> + Send + Sync;
 
 /// What a begin did.
 #[derive(Debug)]
@@ -526,7 +533,7 @@ pub enum Begun {
         /// Why.
         reason: String,
     },
-    /// The account rests or its pace is used up; nothing was begun.
+    /// The account rests, its pace is used up, or its calls under way are as many as may be; nothing was begun.
     Wait {
         /// Until then.
         until: Timestamp,
@@ -544,6 +551,8 @@ pub struct BegunRows {
     pub refused: Vec<(Code, u64)>,
     /// Rows put off.
     pub later: u64,
+    /// Rows left planned, because they may not go through this account.
+    pub left: u64,
     /// Where the next begin goes on; `None` when the shard's end was reached.
     pub next: Option<Rid>,
     /// The budget did not suffice for the next row.

@@ -4,6 +4,8 @@
 #![cfg_attr(all(feature = "sqlite", feature = "testing"), doc = include_str!("../docs/mocked.md"))]
 
 #[cfg(all(feature = "testing", feature = "carrier"))]
+pub mod carrier;
+#[cfg(all(feature = "testing", feature = "carrier"))]
 pub mod carrier_vectors;
 pub mod clock;
 #[cfg(feature = "testing")]

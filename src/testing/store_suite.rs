@@ -99,6 +99,8 @@ list! { $
     a_settle_repeated_changes_nothing
     a_late_answer_raises_a_doubt_and_nothing_lowers_it
     a_report_before_the_answer_waits_for_it
+    a_report_that_another_worker_took_waits_for_the_answer_too
+    an_answer_about_many_is_one_event_in_the_account_s_life
     a_report_that_overtakes_the_answer_stands
     a_report_twice_counts_once
     a_change_with_the_same_event_returns_the_first_answer
@@ -110,7 +112,10 @@ list! { $
     a_hold_on_anything_blocks_the_begin
     a_paused_or_cancelled_campaign_begins_nothing
     a_pace_is_shared_by_campaigns_and_workers
+    calls_under_way_are_counted_over_campaigns_and_workers
+    what_an_account_may_not_carry_stays_planned_for_another
     three_doubts_open_the_breaker_and_one_row_probes
+    calls_that_never_left_open_the_breaker_too
     expiring_ends_planned_rows_and_no_others
     an_accepted_row_without_report_ends
     a_search_finds_a_person_over_campaigns
@@ -280,6 +285,7 @@ impl Bench {
             from: Rid::from_slice(&[0; 16]).expect("sixteen bytes"),
             limit,
             per_request,
+            concurrency: 0,
             budget: None,
             price: 390,
             first_byte_within: Duration::from_secs(5),
@@ -289,6 +295,7 @@ impl Bench {
             policy: [8; 32],
             horizon: 30,
             references: (0..limit.div_ceil(per_request) + 3).map(|_| Reference::fresh(&self.clock)).collect(),
+            carries: None,
             judge: Arc::new(move |facts: &Facts<'_>, now| {
                 let purpose = Purpose::Promotion;
                 let case = Case { owners: &owners, purpose, personalised: false, sensitive: false, policy: &policy };
@@ -695,6 +702,33 @@ async fn a_report_before_the_answer_waits_for_it(b: Bench) {
     assert_eq!(b.charges(0).await, 1);
 }
 
+async fn a_report_that_another_worker_took_waits_for_the_answer_too(b: Bench) {
+    let (_, c) = b.ready(2).await;
+    let rows = b.begin(&c, 10, 1).await;
+    // This worker settles once, so that whatever it keeps in mind of waiting reports is fresh.
+    b.settle(&rows.requests[0], accepted(), false).await;
+    let other = b.another();
+    let request = &rows.requests[1];
+    let ask = ReportAsk { provider_id: Some("second".to_owned()), ..b.report_ask(request, "1", true) };
+    sure(async || other.report(ask.clone()).await).await;
+    b.settle(request, Verdicts::Same(Verdict::accepted("second")), false).await;
+    assert_eq!(b.count(&c, State::Delivered).await, 1, "the report was not looked for: {:?}", b.states(&c).await);
+}
+
+async fn an_answer_about_many_is_one_event_in_the_account_s_life(b: Bench) {
+    let (_, c) = b.ready(8).await;
+    for _ in 0..3 {
+        let rows = rows(b.begin_any(&c, 10, 8).await);
+        let mut verdicts = vec![Verdict::unsent("later", Consequence::None); 7];
+        verdicts.push(Verdict::accepted("id-1"));
+        let people = rows.requests[0].rows.len();
+        b.settle(&rows.requests[0], Verdicts::Each(verdicts.split_off(8 - people)), false).await;
+        // Nobody told for how long: a second, and no more as long as others are taken.
+        b.clock.advance(Duration::from_millis(1_001));
+    }
+    assert_eq!(b.count(&c, State::Accepted).await, 3);
+}
+
 async fn a_report_that_overtakes_the_answer_stands(b: Bench) {
     let (_, c) = b.ready(4).await;
     let rows = b.begin(&c, 10, 1).await;
@@ -964,6 +998,75 @@ impl Bench {
     }
 }
 
+async fn calls_under_way_are_counted_over_campaigns_and_workers(b: Bench) {
+    let (shop, c) = b.ready(20).await;
+    for n in 20..40 {
+        b.consent(&shop, n).await;
+    }
+    let mut second = b.plan(&shop, "campaign-2", 20..40).await;
+    let other = b.another();
+    sure(async || b.store.release(vec![second.lease.clone()]).await).await;
+    second.lease = b.claim(&other, &second.row).await;
+    let c = Planned { lease: b.renewed(&c).await, ..c };
+    let ask = |of: &Planned| BeginAsk { concurrency: 3, ..b.ask(of, 4, 2) };
+    let first = rows(b.begin_at(&b.store, || ask(&c)).await.expect("begins"));
+    assert_eq!((first.requests.len(), begun(&first)), (2, 4), "there is room for two calls");
+    let third = rows(b.begin_at(&other, || ask(&second)).await.expect("begins"));
+    assert_eq!((third.requests.len(), begun(&third)), (1, 2), "the other worker has one call left");
+    for (store, of) in [(&b.store, &c), (&other, &second)] {
+        match b.begin_at(store, || ask(of)).await.expect("begins") {
+            Begun::Wait { until } => assert!(until > b.clock.now()),
+            more @ (Begun::Held { .. } | Begun::Rows(_)) => panic!("more calls than may be: {more:?}"),
+        }
+    }
+    b.settle(&first.requests[0], accepted(), false).await;
+    let next = rows(b.begin_at(&other, || ask(&second)).await.expect("begins"));
+    assert_eq!(next.requests.len(), 1, "the end of a call makes room for one");
+}
+
+async fn what_an_account_may_not_carry_stays_planned_for_another(b: Bench) {
+    let (_, c) = b.ready(10).await;
+    let carried: std::collections::HashSet<Rid> = (0..4).map(|n| b.rid(n)).collect();
+    let ask = || {
+        let carried = carried.clone();
+        BeginAsk { carries: Some(Arc::new(move |rid, _| Ok(carried.contains(&rid)))), ..b.ask(&c, 10, 10) }
+    };
+    let rows = rows(b.begin_at(&b.store, ask).await.expect("begins"));
+    assert_eq!((begun(&rows), rows.left), (4, 6));
+    for request in &rows.requests {
+        assert!(request.rows.iter().all(|r| carried.contains(&r.rid)));
+        b.settle(request, accepted(), false).await;
+    }
+    assert_eq!((b.count(&c, State::Accepted).await, b.count(&c, State::Planned).await), (4, 6));
+    assert_eq!(b.charges(9).await, 0, "what is left costs nothing");
+    assert_eq!(b.spent(&c).await, 4 * 390);
+    assert_eq!(begun(&b.begin(&c, 10, 10).await), 6, "another account takes them");
+}
+
+impl Bench {
+    /// While the probe is under way nothing else is begun.
+    async fn no_other(&self, of: &Planned) {
+        match self.begin_any(of, 10, 10).await {
+            Begun::Wait { until } => assert!(until > self.clock.now()),
+            more @ (Begun::Held { .. } | Begun::Rows(_)) => panic!("two probes at a time: {more:?}"),
+        }
+    }
+}
+
+async fn calls_that_never_left_open_the_breaker_too(b: Bench) {
+    let (_, c) = b.ready(20).await;
+    for request in &b.begin(&c, 3, 1).await.requests {
+        b.settle(request, unsent(), false).await;
+    }
+    let Begun::Wait { until } = b.begin_any(&c, 10, 10).await else { panic!("the breaker stayed closed") };
+    b.clock.set(until);
+    let probe = b.begin(&c, 10, 10).await;
+    assert_eq!((probe.requests.len(), begun(&probe)), (1, 1), "the probe is one row");
+    b.no_other(&c).await;
+    b.settle(&probe.requests[0], accepted(), false).await;
+    assert_eq!(begun(&b.begin(&c, 10, 10).await), 10, "one accepted call closes the breaker");
+}
+
 async fn three_doubts_open_the_breaker_and_one_row_probes(b: Bench) {
     let (_, c) = b.ready(20).await;
     let rows = b.begin(&c, 3, 1).await;
@@ -976,6 +1079,7 @@ async fn three_doubts_open_the_breaker_and_one_row_probes(b: Bench) {
     b.clock.set(until);
     let probe = b.begin(&c, 10, 10).await;
     assert_eq!(begun(&probe), 1, "the probe is one row");
+    b.no_other(&c).await;
     b.settle(&probe.requests[0], doubt(), false).await;
     let Begun::Wait { until } = b.begin_any(&c, 10, 10).await else { panic!("the breaker closed on a doubt") };
     b.clock.set(until);

@@ -91,6 +91,8 @@ struct State {
     /// The bytes of the last answer that said "taken".
     last: Option<Vec<u8>>,
     played: BTreeMap<Kind, u64>,
+    /// How often the same bytes came to the platform.
+    calls: BTreeMap<(String, Vec<u8>), u64>,
 }
 
 struct Request {
@@ -103,7 +105,13 @@ struct Request {
 
 impl Line {
     pub(crate) fn new(gateway: Gateway, clock: Arc<dyn Clock>, trap: String, seed: u64) -> Arc<Self> {
-        let state = State { plan: VecDeque::new(), draw: Draw(seed), last: None, played: BTreeMap::new() };
+        let state = State {
+            plan: VecDeque::new(),
+            draw: Draw(seed),
+            last: None,
+            played: BTreeMap::new(),
+            calls: BTreeMap::new(),
+        };
         Arc::new(Self { gateway, clock, trap, state: Mutex::new(state) })
     }
 
@@ -114,6 +122,13 @@ impl Line {
 
     pub(crate) fn played(&self) -> BTreeMap<Kind, u64> {
         self.state.lock().unwrap().played.clone()
+    }
+
+    /// How many calls came again with the same bytes, and how often the most frequent came.
+    pub(crate) fn again(&self) -> (u64, u64) {
+        let state = self.state.lock().unwrap();
+        let times = || state.calls.values().copied();
+        (times().map(|n| n - 1).sum(), times().max().unwrap_or_default())
     }
 
     /// Serves until dropped, and every connection with it.
@@ -221,6 +236,7 @@ impl Line {
     /// The gateway's answer to one call as bytes, with what happens to it on the gateway's side.
     fn handle(&self, request: &Request, kind: Option<Kind>, coin: bool) -> Vec<u8> {
         let mut state = self.state.lock().unwrap();
+        *state.calls.entry((request.query.clone(), request.body.clone())).or_default() += 1;
         let step = match kind {
             Some(Kind::DuplicateAnswer) if coin => Step::DuplicateRows,
             Some(Kind::Garbage) => Step::Garbage,

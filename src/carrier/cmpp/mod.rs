@@ -3,11 +3,13 @@
 //! The two versions differ in the width of numbers and results. A value knows its version where that matters
 //! ([`Terminals`], [`Origin`], [`ResultCode`]), so that `encode` needs none; `decode` is told the link's.
 
+mod account;
 mod id;
 mod message;
 mod report;
 mod send;
 
+pub use account::{Account, CODES};
 pub use id::{MsgId, MsgIdParts};
 pub use message::{Deliver, Origin, Submit, Terminals};
 pub use report::{Detail, Report, Terminal};

@@ -3,9 +3,12 @@
 //! Messages go over a link that we open; replies and reports come over a link that the gateway opens to us. There is no
 //! id of a message but the twelve bytes of its number, which a report repeats.
 
+mod account;
 mod number;
 mod send;
 
+pub(crate) use account::arrived;
+pub use account::{Account, CODES};
 pub use number::{Number, sp_node};
 pub use send::{Service, user_number};
 

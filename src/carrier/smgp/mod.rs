@@ -1,10 +1,12 @@
 //! SMGP 3.0, China Telecom. Source: the operator's text 3.0.3, August 2008.
 
+mod account;
 mod id;
 mod report;
 mod send;
 mod tlv;
 
+pub use account::{Account, CODES, Mode};
 pub use id::MsgId;
 pub use report::{IdForm, Report};
 pub use send::Service;

@@ -15,8 +15,11 @@ use std::time::Duration;
 /// How long a lease stands without a beat.
 const LEASE: Duration = Duration::from_secs(15);
 
-/// Unknown outcomes in a row after which an account is left alone for a while.
+/// Calls in a row that ended in doubt, or never left, after which an account is left alone for a while.
 pub(super) const BREAKER: i64 = 3;
+
+/// How soon to look again where only a call under way stands in the way.
+const BUSY: Duration = Duration::from_millis(50);
 
 impl SqliteStore {
     /// Shards that nobody ever held are taken as they are. Only when there are none left, those given back are looked
@@ -158,7 +161,8 @@ struct Account {
     id: i64,
     pace: u32,
     tat: i64,
-    unknown_run: i64,
+    /// So many calls in a row went wrong that one small one tries it first.
+    probing: bool,
 }
 
 /// Everything that may forbid a begin besides the persons themselves.
@@ -196,9 +200,10 @@ fn allowed(tx: &Tx<'_>, ask: &BeginAsk) -> Result<std::result::Result<(Account, 
         let reason = if merged { "owners were merged" } else { "the store's policy changed" };
         return Ok(Err(Begun::Held { on: "rules", reason: format!("{reason}; open the campaign again") }));
     }
-    let sql = "SELECT id, pace, tat, unknown_run, hold, rest_until FROM account WHERE name = ?1";
+    let sql = "SELECT id, pace, tat, max(unknown_run, unsent_run), hold, rest_until FROM account WHERE name = ?1";
     let account = tx.one(sql, [ask.account.as_str()], |r| {
-        let account = Account { id: r.get(0)?, pace: r.get(1)?, tat: r.get(2)?, unknown_run: r.get(3)? };
+        let probing = r.get::<_, i64>(3)? >= BREAKER;
+        let account = Account { id: r.get(0)?, pace: r.get(1)?, tat: r.get(2)?, probing };
         Ok((account, r.get::<_, Option<String>>(4)?, r.get::<_, i64>(5)?))
     })?;
     let (account, hold, rest) = account.ok_or(StoreError::Unknown { what: "account" })?;
@@ -225,6 +230,18 @@ fn paced(account: &Account, now: Timestamp, limit: usize) -> std::result::Result
     }
 }
 
+/// How many calls of the account may be begun now; `None` is no limit.
+fn room(tx: &Tx<'_>, account: &Account, concurrency: u32) -> Result<Option<usize>> {
+    // The breaker is half open: one call, and no other until it is settled.
+    let most = if account.probing { 1 } else { i64::from(concurrency) };
+    if most == 0 {
+        return Ok(None);
+    }
+    let sql = "SELECT count(*) FROM request INDEXED BY request_open WHERE state = 0 AND account = ?1";
+    let open: i64 = tx.one(sql, [account.id], |r| r.get(0))?.ok_or_else(corrupt)?;
+    Ok(Some(usize::try_from(most - open).unwrap_or(0)))
+}
+
 struct Row {
     rid: Rid,
     variant: u8,
@@ -235,7 +252,7 @@ struct Row {
     person: Person,
 }
 
-fn begin(tx: &Tx<'_>, ask: BeginAsk) -> Result<Begun> {
+fn begin(tx: &Tx<'_>, mut ask: BeginAsk) -> Result<Begun> {
     if !beat(tx, &ask.lease)? {
         return Err(StoreError::LostLease);
     }
@@ -243,12 +260,16 @@ fn begin(tx: &Tx<'_>, ask: BeginAsk) -> Result<Begun> {
         Ok(found) => found,
         Err(begun) => return Ok(begun),
     };
+    match room(tx, &account, ask.concurrency)? {
+        Some(0) => return Ok(Begun::Wait { until: tx.now.plus(BUSY) }),
+        Some(n) => ask.references.truncate(n),
+        None => {}
+    }
     let mut limit = match paced(&account, tx.now, ask.limit) {
         Ok(n) => n.min(ask.references.len().saturating_mul(ask.per_request.max(1))),
         Err(until) => return Ok(Begun::Wait { until }),
     };
-    if account.unknown_run >= BREAKER {
-        // The breaker is half open: one small probe.
+    if account.probing {
         limit = limit.min(1);
     }
     let mut out = BegunRows {
@@ -256,6 +277,7 @@ fn begin(tx: &Tx<'_>, ask: BeginAsk) -> Result<Begun> {
         requests: Vec::new(),
         refused: Vec::new(),
         later: 0,
+        left: 0,
         next: None,
         budget_exhausted: false,
     };
@@ -320,6 +342,13 @@ fn decide(tx: &Tx<'_>, ask: &BeginAsk, limit: usize, left: &mut Option<u64>, out
                 // Without a row there is no consent and no serialisation point; the gate cannot have said yes.
                 Decision::Go(_) if !known => return Err(corrupt()),
                 Decision::Go(clearance) => {
+                    let sealed = r.get_ref(4).map_err(error)?.as_blob().map_err(|_| corrupt())?;
+                    if let Some(carries) = &ask.carries
+                        && !carries(rid, sealed)?
+                    {
+                        out.left += 1;
+                        continue;
+                    }
                     let parts: u8 = r.get(2).map_err(error)?;
                     let price = u64::from(parts) * u64::from(ask.price);
                     if left.is_some_and(|l| l < price) {
@@ -333,7 +362,7 @@ fn decide(tx: &Tx<'_>, ask: &BeginAsk, limit: usize, left: &mut Option<u64>, out
                         variant: r.get(1).map_err(error)?,
                         parts,
                         at_most: r.get::<_, u32>(3).map_err(error)? as usize,
-                        sealed: r.get(4).map_err(error)?,
+                        sealed: sealed.to_vec(),
                         clearance,
                         person,
                     });

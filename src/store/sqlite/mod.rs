@@ -21,7 +21,6 @@ use rusqlite::{Connection, OptionalExtension};
 use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What brings a file from each schema to the next, from nothing on.
@@ -43,8 +42,6 @@ pub struct SqliteStore {
     /// Requests that someone in this process drives.
     driven: Arc<Mutex<HashSet<[u8; 16]>>>,
     worker: i64,
-    /// Whether reports may wait for an answer; saves a look-up per answer when none does.
-    waiting: AtomicI64,
     path: PathBuf,
 }
 
@@ -69,7 +66,6 @@ impl SqliteStore {
         let writer = connect(path)?;
         migrate(&writer, &keyring)?;
         let (worker, journal) = journal::register(&writer, path, clock.now())?;
-        let waiting = writer.query_row("SELECT count(*) FROM inbound", [], |r| r.get(0)).map_err(error)?;
         let lane = lane_file(path)?;
         let mut readers = Vec::new();
         for _ in 0..2 {
@@ -84,7 +80,6 @@ impl SqliteStore {
             journal,
             driven: Arc::default(),
             worker,
-            waiting: AtomicI64::new(waiting),
             path: path.into(),
         })
     }
@@ -123,10 +118,6 @@ impl SqliteStore {
 
     fn undrive(&self, reference: &[u8; 16]) {
         self.driven.lock().unwrap_or_else(PoisonError::into_inner).remove(reference);
-    }
-
-    fn is_waiting(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
     }
 }
 

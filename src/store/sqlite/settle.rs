@@ -17,7 +17,6 @@ use crate::store::{
 use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A request of a living worker whose first byte had to leave this long ago is in doubt: its call ended long since.
@@ -105,7 +104,7 @@ impl<'a> Settler<'a> {
             return Ok(());
         }
         let was_doubt = matches!(call.state, RequestState::Unknown | RequestState::Unresolved);
-        if was_doubt && matches!(&s.answer.verdicts, Verdicts::Same(v) if is_doubt(v, s)) {
+        if was_doubt && leaves_all_in_doubt(s) {
             // Nothing new: the doubt stays as it is, and its account is not blamed again.
             return Ok(());
         }
@@ -118,6 +117,7 @@ impl<'a> Settler<'a> {
                 let v = v.first().cloned().unwrap_or_else(|| Verdict::unknown("not_named"));
                 self.uniform(&call, s, &v)?;
             }
+            Verdicts::Each(_) if leaves_all_in_doubt(s) => self.uniform(&call, s, &s.answer.verdicts.get(0))?,
             Verdicts::Each(_) => {
                 self.answered(&call, s)?;
                 self.each(&call, s)?;
@@ -198,8 +198,18 @@ impl<'a> Settler<'a> {
     fn each(&mut self, call: &Call, s: &Settlement) -> Result<()> {
         let mut back = Vec::new();
         let mut unknown = false;
-        for (i, rid) in s.rids.iter().enumerate() {
-            let v = s.answer.verdicts.get(i);
+        let verdicts: Vec<Verdict> = (0..s.rids.len()).map(|i| s.answer.verdicts.get(i)).collect();
+        if verdicts.iter().any(|v| v.outcome == Outcome::Accepted) {
+            self.well(call.account)?;
+        }
+        // One answer is one event in the account's life, however many rows it is about.
+        let mut told: Vec<Consequence> = Vec::new();
+        for (rid, v) in s.rids.iter().zip(verdicts) {
+            let ends_well = matches!(v.outcome, Outcome::Accepted | Outcome::Unknown);
+            if !ends_well && !told.contains(&v.consequence) {
+                told.push(v.consequence);
+                self.account(call.account, &v)?;
+            }
             match v.outcome {
                 Outcome::Accepted => {
                     self.done.accepted += 1;
@@ -215,7 +225,6 @@ impl<'a> Settler<'a> {
                 }
                 Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
                     back.push(*rid);
-                    self.account(call.account, &v)?;
                 }
                 Outcome::Rejected(Blame::Person | Blame::Content) => {
                     self.fail(call, *rid, &v)?;
@@ -388,6 +397,14 @@ impl<'a> Settler<'a> {
     }
 }
 
+/// Whether an answer says nothing of anyone.
+fn leaves_all_in_doubt(s: &Settlement) -> bool {
+    match &s.answer.verdicts {
+        Verdicts::Same(v) => is_doubt(v, s),
+        Verdicts::Each(v) => v.iter().take(s.rids.len()).all(|v| v.outcome == Outcome::Unknown),
+    }
+}
+
 /// Whether a verdict leaves everyone of a call in doubt: also one person's fault told of many, where calls are not taken
 /// or refused as a whole.
 fn is_doubt(v: &Verdict, s: &Settlement) -> bool {
@@ -436,10 +453,11 @@ impl SqliteStore {
     pub(super) async fn settle_(&self, done: Vec<Settlement>) -> Result<Settled> {
         let weight = done.iter().map(|s| s.rids.len() / 8 + 1).sum();
         let references: Vec<_> = done.iter().map(|s| s.reference.0).collect();
-        let waiting = self.is_waiting();
         let settled = self
             .write(Lane::Normal, weight, move |tx| {
                 let mut settler = Settler::new(tx)?;
+                // Asked here: another process, or a transaction just before this one, may have recorded one.
+                let waiting = tx.one("SELECT 1 FROM inbound LIMIT 1", [], |_| Ok(()))?.is_some();
                 for s in &done {
                     settler.settle(s, waiting)?;
                 }
@@ -448,10 +466,6 @@ impl SqliteStore {
             })
             .await?;
         references.iter().for_each(|r| self.undrive(r));
-        if waiting {
-            let left = self.read(|c| one(c, "SELECT count(*) FROM inbound", [], |r| r.get(0))).await?;
-            self.waiting.store(left.unwrap_or(0), Ordering::Relaxed);
-        }
         Ok(settled)
     }
 
@@ -554,11 +568,7 @@ impl SqliteStore {
     }
 
     pub(super) async fn report_(&self, ask: ReportAsk) -> Result<Joined> {
-        let joined = self.write(Lane::Normal, 1, move |tx| report(tx, &ask)).await?;
-        if joined.waiting {
-            self.waiting.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(joined)
+        self.write(Lane::Normal, 1, move |tx| report(tx, &ask)).await
     }
 
     pub(super) async fn recover_(&self) -> Result<Recovered> {

@@ -99,7 +99,7 @@ impl super::Platform for FakeHuawei {
             ("extend", &event.message.reference),
             ("to", &to),
         ]);
-        Some(self.signed(push, event.host, event.now))
+        Some(push)
     }
 
     fn reply(&self, event: &PushedReply<'_>) -> Option<HttpCall> {
@@ -112,19 +112,26 @@ impl super::Platform for FakeHuawei {
             ("smsMsgId", &id),
             ("createTime", &at),
         ]);
-        Some(self.signed(push, event.host, event.now))
+        Some(push)
     }
-}
 
-impl FakeHuawei {
-    fn signed(&self, push: HttpCall, host: &str, now: Timestamp) -> HttpCall {
+    fn seal(&self, push: HttpCall, host: &str, now: Timestamp) -> HttpCall {
         let Some((key, secret)) = &self.push_key else { return push };
         let (date, payload) = (huawei::compact(now), sign::sha256_hex(&push.body));
         let content_type = push.header("content-type").unwrap_or_default().to_owned();
         let headers = [("content-type", content_type.as_str()), ("host", host), ("x-sdk-date", &date)];
-        let sdk = SdkHmac { method: &push.method, path: &push.path, query: "", headers: &headers, payload: &payload };
+        let pairs = sign::form_pairs(&push.query).unwrap_or_default();
+        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        let query = sign::canonical_query(&pairs);
+        let sdk =
+            SdkHmac { method: &push.method, path: &push.path, query: &query, headers: &headers, payload: &payload };
         let authorization = sdk.authorization(key, secret, &date);
         push.with_header("host", host).with_header("x-sdk-date", date).with_header("authorization", authorization)
+    }
+
+    /// The body is not looked at.
+    fn is_received(&self, _: &HttpCall, status: u16, _: &[u8]) -> bool {
+        (200..300).contains(&status)
     }
 }
 

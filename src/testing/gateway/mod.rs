@@ -22,34 +22,46 @@ macro_rules! account {
 use account;
 
 mod aliyun;
+mod baidu;
+mod chuanglan;
 mod cmcc_mas;
 mod counts;
 mod ctyun;
 mod huawei;
+mod jdcloud;
 mod luosimao;
 mod montnets;
 mod netease;
+mod push;
 mod qiniu;
 mod ronglian;
 mod script;
 mod server;
+mod submail;
 mod tencent;
 mod ucloud;
+mod volcengine;
 mod yunpian;
 
 pub use aliyun::FakeAliyun;
+pub use baidu::FakeBaidu;
+pub use chuanglan::FakeChuanglan;
 pub use cmcc_mas::FakeCmccMas;
 pub use ctyun::FakeCtyun;
 pub use huawei::FakeHuawei;
+pub use jdcloud::FakeJdcloud;
 pub use luosimao::FakeLuosimao;
 pub use montnets::FakeMontnets;
 pub use netease::FakeNetease;
+pub use push::{PushError, Pushes, Pushing};
 pub use qiniu::FakeQiniu;
 pub use ronglian::FakeRonglian;
 pub use script::{Script, Step};
 pub use server::serve;
+pub use submail::FakeSubmail;
 pub use tencent::FakeTencent;
 pub use ucloud::FakeUcloud;
+pub use volcengine::FakeVolcengine;
 pub use yunpian::FakeYunpian;
 
 #[cfg(feature = "http")]
@@ -63,7 +75,7 @@ use crate::provider::{
     wire::{HttpSettings, SettingsError},
 };
 use counts::Counts;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
@@ -150,16 +162,28 @@ trait Platform: fmt::Debug + Send + Sync {
     #[cfg(feature = "http")]
     fn provider(&self, settings: HttpSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Provider>, SettingsError>;
 
-    /// The push of a delivery report, signed where the platform signs; `None` where it pushes none.
+    /// The push of a delivery report, its body signed where the platform signs bodies; `None` where it pushes none.
     fn report(&self, event: &PushedReport<'_>) -> Option<HttpCall> {
         let _ = event;
         None
     }
 
-    /// The push of a reply, signed where the platform signs; `None` where it pushes none.
+    /// The push of a reply, its body signed where the platform signs bodies; `None` where it pushes none.
     fn reply(&self, event: &PushedReply<'_>) -> Option<HttpCall> {
         let _ = event;
         None
+    }
+
+    /// Signs a push where the signature covers its address too; `host` is the authority that it goes to.
+    fn seal(&self, push: HttpCall, host: &str, now: Timestamp) -> HttpCall {
+        let _ = (host, now);
+        push
+    }
+
+    /// Whether this answer to a push is the documented success; after any other one it is pushed again.
+    fn is_received(&self, push: &HttpCall, status: u16, answer: &[u8]) -> bool {
+        let _ = (push, answer);
+        status == 200
     }
 }
 
@@ -172,8 +196,6 @@ struct PushedReport<'a> {
     /// The code as the carrier or platform writes it, such as `DELIVRD`.
     code: &'a str,
     now: Timestamp,
-    /// The authority that the push goes to; some platforms sign it.
-    host: &'a str,
     /// Unique, for ids of the platform's own.
     serial: u64,
 }
@@ -187,7 +209,6 @@ struct PushedReply<'a> {
     /// The signature that was answered, without brackets; empty when not known.
     signature: &'a str,
     now: Timestamp,
-    host: &'a str,
     serial: u64,
 }
 
@@ -200,16 +221,21 @@ type Maker = fn() -> Account;
 /// Every platform with a gateway, and the account that [`Account::named`] gives.
 const PLATFORMS: &[(&str, Maker)] = &[
     ("aliyun", || FakeAliyun::default().into()),
+    ("baidu", || FakeBaidu::default().into()),
+    ("chuanglan", || FakeChuanglan::default().into()),
     ("cmcc_mas", || FakeCmccMas::default().into()),
     ("ctyun", || FakeCtyun::default().into()),
     ("huawei", || FakeHuawei::default().into()),
+    ("jdcloud", || FakeJdcloud::default().into()),
     ("luosimao", || FakeLuosimao::default().into()),
     ("montnets", || FakeMontnets::default().into()),
     ("netease", || FakeNetease::default().into()),
     ("qiniu", || FakeQiniu::default().into()),
     ("ronglian", || FakeRonglian::default().into()),
+    ("submail", || FakeSubmail::default().into()),
     ("tencent", || FakeTencent::default().into()),
     ("ucloud", || FakeUcloud::default().into()),
+    ("volcengine", || FakeVolcengine::default().into()),
     ("yunpian", || FakeYunpian::default().into()),
 ];
 
@@ -319,8 +345,23 @@ pub struct Gateway {
 struct Shared {
     account: Account,
     check_signature: bool,
+    pushing: Pushing,
     state: Mutex<State>,
+    once: Mutex<VecDeque<Once>>,
+    /// Told of each request that was taken.
+    taken: tokio::sync::Notify,
 }
+
+/// What a token of the caller's stands for.
+struct Once {
+    token: Box<str>,
+    /// Of the request's body.
+    hash: String,
+    rows: Vec<Row>,
+}
+
+/// Tokens remembered.
+const TOKENS: usize = 1024;
 
 #[derive(Default)]
 struct State {
@@ -332,6 +373,7 @@ struct State {
     counts: Counts,
     requests: u64,
     pushes: u64,
+    made: Pushes,
     taken: u64,
     nonces: [HashSet<Box<str>>; 2],
 }
@@ -344,7 +386,16 @@ impl Gateway {
     pub fn new(account: impl Into<Account>) -> Self {
         let state = State { keep_all: true, ..State::default() };
         let account = account.into();
-        Self { shared: Arc::new(Shared { account, check_signature: true, state: Mutex::new(state) }) }
+        Self {
+            shared: Arc::new(Shared {
+                account,
+                check_signature: true,
+                pushing: Pushing::new(),
+                state: Mutex::new(state),
+                once: Mutex::default(),
+                taken: tokio::sync::Notify::new(),
+            }),
+        }
     }
 
     /// The account that it knows.
@@ -355,8 +406,12 @@ impl Gateway {
     /// The push by which the platform reports on a message that it took, such as `DELIVRD`; `None` where it pushes no
     /// reports. `host` is the authority that the push goes to.
     pub fn report(&self, message: &AcceptedMessage, code: &str, now: Timestamp, host: &str) -> Option<HttpCall> {
+        self.unsealed_report(message, code, now).map(|push| self.shared.account.0.seal(push, host, now))
+    }
+
+    fn unsealed_report(&self, message: &AcceptedMessage, code: &str, now: Timestamp) -> Option<HttpCall> {
         let serial = self.pushes();
-        self.shared.account.0.report(&PushedReport { message, code, now, host, serial })
+        self.shared.account.0.report(&PushedReport { message, code, now, serial })
     }
 
     /// The push by which the platform hands a person's reply over; `None` where it pushes no replies. Extension and
@@ -365,12 +420,22 @@ impl Gateway {
         &self,
         number: u64,
         text: &str,
-        (extension, signature): (&str, &str),
+        answered: (&str, &str),
         now: Timestamp,
         host: &str,
     ) -> Option<HttpCall> {
+        self.unsealed_reply(number, text, answered, now).map(|push| self.shared.account.0.seal(push, host, now))
+    }
+
+    fn unsealed_reply(
+        &self,
+        number: u64,
+        text: &str,
+        (extension, signature): (&str, &str),
+        now: Timestamp,
+    ) -> Option<HttpCall> {
         let serial = self.pushes();
-        self.shared.account.0.reply(&PushedReply { number, text, extension, signature, now, host, serial })
+        self.shared.account.0.reply(&PushedReply { number, text, extension, signature, now, serial })
     }
 
     fn pushes(&self) -> u64 {
@@ -515,6 +580,13 @@ impl Gateway {
                 });
             }
         }
+        drop(state);
+        self.shared.taken.notify_one();
+    }
+
+    /// At most so many messages, from this one on.
+    fn accepted_from(&self, from: usize, most: usize) -> Vec<AcceptedMessage> {
+        self.state().messages.iter().skip(from).take(most).cloned().collect()
     }
 
     fn messages_of(&self, number: u64) -> Vec<AcceptedMessage> {
@@ -600,6 +672,43 @@ impl Desk<'_> {
 
     /// Lets the script rule a send that the platform finds valid, and remembers what was taken.
     fn rule(&self, order: Order<'_>, refusals: Refusals<'_>, now: Timestamp) -> Ruling {
+        self.taken(order, refusals, now).map_or_else(|ruling| ruling, |(rows, step)| answered(rows, step))
+    }
+
+    /// As [`Self::rule`], where the same bytes with the same token are one message: what was taken once is answered
+    /// again, as the script says, and not taken again. `None` when the token came with other bytes. What was not taken is
+    /// not remembered, and without a token nothing is.
+    fn rule_once(
+        &self,
+        token: &str,
+        bytes: &[u8],
+        order: Order<'_>,
+        refusals: Refusals<'_>,
+        now: Timestamp,
+    ) -> Option<Ruling> {
+        if token.is_empty() {
+            return Some(self.rule(order, refusals, now));
+        }
+        // Held all the while: of two calls at the same time one is the first.
+        let mut once = self.gateway.shared.once.lock().unwrap_or_else(PoisonError::into_inner);
+        let hash = crate::provider::sign::sha256_hex(bytes);
+        if let Some(known) = once.iter().find(|o| *o.token == *token) {
+            let step = self.gateway.next_step();
+            let again = || refused(&step).unwrap_or_else(|| answered(known.rows.clone(), step.clone()));
+            return (known.hash == hash).then(again);
+        }
+        Some(match self.taken(order, refusals, now) {
+            Err(ruling) => ruling,
+            Ok((rows, step)) => {
+                once.truncate(TOKENS - 1);
+                once.push_front(Once { token: token.into(), hash, rows: rows.clone() });
+                answered(rows, step)
+            }
+        })
+    }
+
+    /// The rows of what was taken and how it is to be answered; else how it was refused.
+    fn taken(&self, order: Order<'_>, refusals: Refusals<'_>, now: Timestamp) -> Result<(Vec<Row>, Step), Ruling> {
         let picky = self.gateway.refuses_numbers();
         let (Refusals::Each(invalid) | Refusals::Whole(invalid)) = refusals;
         let mut rows = Vec::with_capacity(order.lines.len());
@@ -611,44 +720,56 @@ impl Desk<'_> {
                 Some(_) => None,
             };
             if let (Some(code), Refusals::Whole(_)) = (&refused, refusals) {
-                return Ruling::Refused(code.clone());
+                return Err(Ruling::Refused(code.clone()));
             }
             let number = parsed.unwrap_or_default();
             rows.push(Row { written: line.written, number, text: line.text, id: line.id, refused });
         }
         let step = self.gateway.next_step();
-        match &step {
-            Step::Refuse(code) => return Ruling::Refused(code.clone()),
-            Step::Throttle => return Ruling::Throttled,
-            Step::Redirect(_) => return broken(&step).map_or(Ruling::Throttled, Ruling::Broken),
-            Step::Partial { every, code } if matches!(refusals, Refusals::Each(_)) => {
-                for row in rows.iter_mut().step_by((*every).max(1)).filter(|r| r.refused.is_none()) {
-                    row.refused = Some(code.to_string());
-                }
+        if let Some(ruling) = refused(&step) {
+            return Err(ruling);
+        }
+        if let (Step::Partial { every, code }, Refusals::Each(_)) = (&step, refusals) {
+            for row in rows.iter_mut().step_by((*every).max(1)).filter(|r| r.refused.is_none()) {
+                row.refused = Some(code.to_string());
             }
-            _ => {}
         }
         self.gateway.take(self.serial, order.reference, order.template, &rows, now);
-        if step == Step::UnknownCode {
-            return Ruling::UnknownCode;
-        }
-        if let Some(mut reply) = broken(&step) {
-            reply.fault = fault_of(&step);
-            return Ruling::Broken(reply);
-        }
-        match step {
-            Step::DuplicateRows => rows.extend_from_within(..),
-            Step::Unnamed => {
-                let mut at = 0;
-                rows.retain(|_| {
-                    at += 1;
-                    at % 2 == 0
-                });
-            }
-            _ => {}
-        }
-        Ruling::Taken(rows, fault_of(&step))
+        Ok((rows, step))
     }
+}
+
+/// How a step refuses a send; `None` for those that take it.
+fn refused(step: &Step) -> Option<Ruling> {
+    match step {
+        Step::Refuse(code) => Some(Ruling::Refused(code.clone())),
+        Step::Throttle => Some(Ruling::Throttled),
+        Step::Redirect(_) => Some(broken(step).map_or(Ruling::Throttled, Ruling::Broken)),
+        _ => None,
+    }
+}
+
+/// How a step answers what was taken.
+fn answered(mut rows: Vec<Row>, step: Step) -> Ruling {
+    if step == Step::UnknownCode {
+        return Ruling::UnknownCode;
+    }
+    if let Some(mut reply) = broken(&step) {
+        reply.fault = fault_of(&step);
+        return Ruling::Broken(reply);
+    }
+    match step {
+        Step::DuplicateRows => rows.extend_from_within(..),
+        Step::Unnamed => {
+            let mut at = 0;
+            rows.retain(|_| {
+                at += 1;
+                at % 2 == 0
+            });
+        }
+        _ => {}
+    }
+    Ruling::Taken(rows, fault_of(&step))
 }
 
 /// Eleven digits of a mobile number in any spelling that the platforms take.
@@ -668,6 +789,11 @@ fn filed(templates: &[(&str, &str)]) -> BTreeMap<String, String> {
 /// Templates as a shop registers them.
 fn bindings(templates: &BTreeMap<String, String>) -> Vec<TemplateBinding> {
     templates.iter().map(|(code, filed)| TemplateBinding { code: code.clone(), filed: filed.clone() }).collect()
+}
+
+/// The answer to a push as JSON, where it came with HTTP 200; null otherwise.
+fn answered_json(status: u16, answer: &[u8]) -> serde_json::Value {
+    if status == 200 { serde_json::from_slice(answer).unwrap_or_default() } else { serde_json::Value::Null }
 }
 
 /// A push with a JSON body to [`CALLBACK_PATH`].
@@ -703,6 +829,14 @@ fn params(call: &Call<'_>) -> Option<HashMap<String, String>> {
         all.extend(crate::provider::sign::form_pairs(std::str::from_utf8(call.body).ok()?)?);
     }
     Some(all.into_iter().collect())
+}
+
+/// `20260301T212000Z`.
+fn compact_utc(time: &str) -> Option<Timestamp> {
+    let digits = time.is_ascii().then_some(time).filter(|t| t.len() == 16)?;
+    let (day, clock) = digits.split_once('T').filter(|(day, _)| day.len() == 8)?;
+    let (y, m, d) = (&day[..4], &day[4..6], &day[6..]);
+    format!("{y}-{m}-{d}T{}:{}:{}", &clock[..2], &clock[2..4], &clock[4..]).parse().ok()
 }
 
 /// The answers that are the same on every platform; `None` when the platform's own answer is meant.

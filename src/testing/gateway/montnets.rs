@@ -112,6 +112,17 @@ impl super::Platform for FakeMontnets {
         let row = reply_row(event.number, event.text, event.extension, event.serial, event.now);
         Some(self.push("MO_REQ", ("mos", json!([row])), event.now, event.serial))
     }
+
+    /// The answer names the command and repeats its number.
+    fn is_received(&self, push: &HttpCall, status: u16, answer: &[u8]) -> bool {
+        let answer = super::answered_json(status, answer);
+        let pushed = std::str::from_utf8(&push.body).ok().and_then(sign::form_pairs).unwrap_or_default();
+        let pushed = |name: &str| pushed.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
+        let told = |name: &str| answer[name].as_str().map_or_else(|| answer[name].to_string(), str::to_owned);
+        answer["result"] == 0
+            && told("cmd") == pushed("cmd").replace("_REQ", "_RESP")
+            && told("seqid") == pushed("seqid")
+    }
 }
 
 fn reply_row(number: u64, text: &str, extension: &str, serial: u64, now: Timestamp) -> Value {

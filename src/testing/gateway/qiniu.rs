@@ -108,10 +108,13 @@ fn no(word: &str) -> Refused {
 
 impl Turn<'_> {
     fn handle(&self, call: &Call<'_>, now: Timestamp) -> Reply {
-        self.answered(call, now).unwrap_or_else(|Refused(status, word)| {
+        let mut reply = self.answered(call, now).unwrap_or_else(|Refused(status, word)| {
             let id = format!("fake-{}", self.desk.serial);
             Reply::json(status, json!({"error": word, "message": word, "request_id": id}).to_string())
-        })
+        });
+        // The official client takes an answer without it for none.
+        reply.headers.push(("x-reqid", format!("fake-{}", self.desk.serial)));
+        reply
     }
 
     fn answered(&self, call: &Call<'_>, now: Timestamp) -> Result<Reply, Refused> {

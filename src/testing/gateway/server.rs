@@ -16,11 +16,23 @@ use tokio::net::{TcpListener, TcpStream};
 /// How long an answer that never comes is held.
 const HOLD: Duration = Duration::from_secs(600);
 
-/// Serves a gateway until the task is dropped. `GET /__gateway/totals` answers [`Gateway::totals`] as JSON.
+/// Serves a gateway until the task is dropped, and pushes as [`Gateway::pushing`] says. Beside the platform's own paths:
+///
+/// - `GET /__gateway/totals` and `GET /__gateway/pushes` answer [`Gateway::totals`] and [`Gateway::pushes_made`] as JSON.
+/// - `POST /__gateway/reply` with the form `number=…&text=…&extension=…&signature=…` (the last two may be left out) pushes
+///   a reply, `POST /__gateway/report` with `number=…&code=…` a report on the last message to that number. Both answer
+///   when the push is over: 200 and `{"tries":1}`, or 502 and `{"error":"…"}`.
 ///
 /// # Errors
 /// The listener's, when it can accept no more.
 pub async fn serve(listener: TcpListener, gateway: Gateway, clock: Arc<dyn Clock>) -> std::io::Result<()> {
+    tokio::select! {
+        ended = accept(listener, &gateway, &clock) => ended,
+        () = gateway.push_reports(clock.clone()) => Ok(()),
+    }
+}
+
+async fn accept(listener: TcpListener, gateway: &Gateway, clock: &Arc<dyn Clock>) -> std::io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;
@@ -58,9 +70,8 @@ async fn answer(
 ) -> Result<hyper::Response<Payload>, Broken> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Broken)?.to_bytes();
-    if head.uri.path() == "/__gateway/totals" {
-        let totals = serde_json::to_vec(&gateway.totals()).unwrap_or_default();
-        return Ok(hyper::Response::new(Payload::whole(totals)));
+    if let Some(what) = head.uri.path().strip_prefix("/__gateway/") {
+        return Ok(response(told(&gateway, what, &body, &*clock).await));
     }
     let reply = gateway.handle(
         &Call {
@@ -84,6 +95,32 @@ async fn answer(
     Ok(response(reply))
 }
 
+/// What is asked of the gateway itself.
+async fn told(gateway: &Gateway, what: &str, body: &[u8], clock: &dyn Clock) -> Reply {
+    let form = std::str::from_utf8(body).ok().and_then(crate::provider::sign::form_pairs).unwrap_or_default();
+    let field = |name: &str| form.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
+    let number = super::number(field("number"));
+    let no = |status, why: &str| Reply::json(status, serde_json::json!({ "error": why }).to_string());
+    let pushed = match (what, number) {
+        ("totals", _) => return Reply::json(200, serde_json::json!(gateway.totals()).to_string()),
+        ("pushes", _) => return Reply::json(200, serde_json::json!(gateway.pushes_made()).to_string()),
+        ("reply" | "report", None) => return no(400, "number is not a mobile number"),
+        ("reply", Some(number)) => {
+            let answered = (field("extension"), field("signature"));
+            gateway.push_reply(number, field("text"), answered, clock.now()).await
+        }
+        ("report", Some(number)) => match gateway.messages_of(number).last() {
+            Some(message) => gateway.push_report(message, field("code"), clock.now()).await,
+            None => return no(404, "no message to that number was taken"),
+        },
+        _ => return no(404, "no such thing to ask"),
+    };
+    match pushed {
+        Ok(tries) => Reply::json(200, serde_json::json!({ "tries": tries }).to_string()),
+        Err(e) => no(502, &e.to_string()),
+    }
+}
+
 fn response(reply: Reply) -> hyper::Response<Payload> {
     let mut response =
         hyper::Response::new(Payload { half: reply.fault == Fault::HalfBody, bytes: Some(reply.body.into()) });
@@ -100,12 +137,6 @@ fn response(reply: Reply) -> hyper::Response<Payload> {
 struct Payload {
     bytes: Option<Bytes>,
     half: bool,
-}
-
-impl Payload {
-    fn whole(bytes: Vec<u8>) -> Self {
-        Self { bytes: Some(bytes.into()), half: false }
-    }
 }
 
 impl Body for Payload {

@@ -98,6 +98,10 @@ impl super::Platform for FakeTencent {
             "sign": event.signature, "text": event.text, "time": event.now.millis() / 1000,
         })))
     }
+
+    fn is_received(&self, _: &HttpCall, status: u16, answer: &[u8]) -> bool {
+        super::answered_json(status, answer)["result"] == 0
+    }
 }
 
 struct Turn<'a> {
@@ -121,7 +125,10 @@ impl Turn<'_> {
     /// Every answer comes with HTTP 200.
     fn response(&self, mut body: Value) -> Reply {
         body["RequestId"] = format!("ed93f3cb-0000-473f-b9f3-{:012}", self.desk.serial).into();
-        Reply::json(200, json!({ "Response": body }).to_string())
+        let mut reply = Reply::json(200, json!({ "Response": body }).to_string());
+        // The official client looks for an error under this very media type only.
+        reply.headers = vec![("content-type", "application/json".into())];
+        reply
     }
 
     fn answered(&self, call: &Call<'_>, now: Timestamp) -> Result<Reply, Refused> {

@@ -90,6 +90,10 @@ impl super::Platform for FakeUcloud {
             "ReplyContent": event.text, "ReplyTime": event.now.millis() / 1000,
         }]})))
     }
+
+    fn is_received(&self, _: &HttpCall, status: u16, answer: &[u8]) -> bool {
+        super::answered_json(status, answer)["code"] == 0
+    }
 }
 
 /// The caller's reference, and each number as written with its text.

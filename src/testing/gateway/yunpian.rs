@@ -88,6 +88,10 @@ impl super::Platform for FakeYunpian {
         row.insert("_sign".into(), sign::md5_hex(joined.join(",").as_bytes()).into());
         Some(super::pushed_form(&[("sms_reply", &serde_json::Value::from(row).to_string())]))
     }
+
+    fn is_received(&self, _: &HttpCall, status: u16, answer: &[u8]) -> bool {
+        status == 200 && matches!(answer.trim_ascii(), b"SUCCESS" | b"0")
+    }
 }
 
 struct Turn<'a> {

@@ -4,16 +4,21 @@
 //! a provider's vectors run.
 
 mod aliyun;
+mod baidu;
+mod chuanglan;
 mod cmcc_mas;
 mod ctyun;
 mod huawei;
+mod jdcloud;
 mod luosimao;
 mod montnets;
 mod netease;
 mod qiniu;
 mod ronglian;
+mod submail;
 mod tencent;
 mod ucloud;
+mod volcengine;
 mod yunpian;
 
 use crate::clock::{Stamp, Timestamp};
@@ -56,16 +61,21 @@ trait Vectors: Sync {
 /// Every provider with vectors.
 const ALL: &[(&str, &dyn Vectors)] = &[
     ("aliyun", &aliyun::Suite),
+    ("baidu", &baidu::Suite),
+    ("chuanglan", &chuanglan::Suite),
     ("cmcc_mas", &cmcc_mas::Suite),
     ("ctyun", &ctyun::Suite),
     ("huawei", &huawei::Suite),
+    ("jdcloud", &jdcloud::Suite),
     ("luosimao", &luosimao::Suite),
     ("montnets", &montnets::Suite),
     ("netease", &netease::Suite),
     ("qiniu", &qiniu::Suite),
     ("ronglian", &ronglian::Suite),
+    ("submail", &submail::Suite),
     ("tencent", &tencent::Suite),
     ("ucloud", &ucloud::Suite),
+    ("volcengine", &volcengine::Suite),
     ("yunpian", &yunpian::Suite),
 ];
 

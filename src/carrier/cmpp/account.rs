@@ -1,0 +1,281 @@
+//! An account at a CMPP gateway, as the session engine speaks for it. Source: sections 1, 6, 7, 10 and 11.
+
+use std::time::Duration;
+
+use super::{Answer, Body, Connect, Pdu, Report, ResultCode, Service, Terminal, Version, source_authenticator};
+use crate::carrier::Protocol;
+use crate::carrier::dialect::{Arrival, Dialect, Given, Heard, Letter, LoginFault, Number, encoded, minute};
+use crate::carrier::login::{self, Authenticator, LoginTime, NameForm};
+use crate::carrier::pdu::{FieldError, Octets, Sequence};
+use crate::carrier::split::Segment;
+use crate::clock::Timestamp;
+use crate::phone::Phone;
+use crate::provider::wire::{Class, CodeRow, event_id, row};
+use crate::provider::{Blame, Consequence, Outcome};
+use crate::secret::{MissingVariable, Secret};
+
+/// An account at a China Mobile gateway. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The enterprise code (SP_Id), mostly six digits.
+    name: Octets<6>,
+    secret: Secret,
+    access: String,
+    service: Service,
+    version: Version,
+    name_form: NameForm,
+    lower_allowed: bool,
+}
+
+impl Account {
+    /// An account: SP_Id, shared secret, service code, and the access number that every number of ours begins with. It
+    /// speaks 3.0, and goes down to 2.0 where the gateway asks for it.
+    ///
+    /// # Errors
+    /// [`FieldError`] when a code does not fit its field.
+    pub fn new(sp_id: &str, secret: Secret, service_id: &str, access_number: &str) -> Result<Self, FieldError> {
+        Octets::<21>::new(access_number)?;
+        Ok(Self {
+            name: Octets::new(sp_id)?,
+            secret,
+            access: access_number.to_owned(),
+            service: Service::new(sp_id, service_id)?,
+            version: Version::V30,
+            name_form: NameForm::Padded,
+            lower_allowed: true,
+        })
+    }
+
+    /// Reads `CMPP_SP_ID`, `CMPP_SECRET`, `CMPP_SERVICE_ID` and `CMPP_ACCESS_NUMBER`.
+    ///
+    /// # Errors
+    /// [`AccountError`](crate::carrier::link::AccountError) naming what is unset or does not fit.
+    pub fn from_env() -> Result<Self, crate::carrier::link::AccountError> {
+        let text = |name| Secret::from_env(name).map(|s| s.expose().to_owned());
+        let (id, secret) = (text("CMPP_SP_ID")?, Secret::from_env("CMPP_SECRET")?);
+        Ok(Self::new(&id, secret, &text("CMPP_SERVICE_ID")?, &text("CMPP_ACCESS_NUMBER")?)?)
+    }
+
+    /// Speaks 2.0 only, or 3.0 first.
+    #[must_use]
+    pub fn version(mut self, version: Version) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// Whether a login that is refused as "version too high" is tried once with 2.0; yes unless told otherwise.
+    #[must_use]
+    pub fn lower_version(mut self, allowed: bool) -> Self {
+        self.lower_allowed = allowed;
+        self
+    }
+
+    /// How an SP_Id of fewer than six characters stands in the login's hash; gateways differ.
+    #[must_use]
+    pub fn name_form(mut self, form: NameForm) -> Self {
+        self.name_form = form;
+        self
+    }
+
+    /// What every submit says alike: fees and level.
+    #[must_use]
+    pub fn service(mut self, service: Service) -> Self {
+        self.service = service;
+        self
+    }
+
+    const fn speaks(&self, low: bool) -> Version {
+        if low { Version::V20 } else { self.version }
+    }
+}
+
+const OURS: Consequence = Consequence::Hold;
+const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);
+
+/// The answers to a submit. Everything else leaves the message in doubt.
+pub const CODES: &[CodeRow] = &[
+    row("0", Class::Accepted, Outcome::Accepted, Consequence::None, "Nothing to do."),
+    row("1", Class::InvalidRequest, ACCOUNT, OURS, "The gateway cannot read our submit: check the version with it."),
+    row("2", Class::InvalidRequest, ACCOUNT, OURS, "The account may not submit: ask the operator."),
+    row(
+        "3",
+        Class::DuplicateRequest,
+        Outcome::Unknown,
+        Consequence::None,
+        "An earlier copy may have been taken: wait for its report, do not send it again.",
+    ),
+    row("4", Class::InvalidRequest, ACCOUNT, OURS, "The gateway reads another layout: check the version with it."),
+    row("5", Class::InvalidRequest, ACCOUNT, OURS, "The fee code is not the agreed one: set it in the service."),
+    row("6", Class::ContentRejected, Outcome::Rejected(Blame::Content), Consequence::None, "Shorten the text."),
+    row("7", Class::InvalidRequest, ACCOUNT, OURS, "The service code is not the agreed one: set it in the service."),
+    row(
+        "8",
+        Class::Throttled,
+        Outcome::Unsent,
+        Consequence::Rest(Duration::from_millis(500)),
+        "Too fast: set the pace of the account to the agreed one.",
+    ),
+    row("9", Class::InvalidRequest, ACCOUNT, OURS, "The fee number is not served: ask the operator who pays."),
+    row("10", Class::InvalidRequest, ACCOUNT, OURS, "The number we send from is not ours: check access number."),
+    row("11", Class::Auth, ACCOUNT, OURS, "The enterprise code is wrong: check SP_Id."),
+    row("12", Class::InvalidRequest, ACCOUNT, OURS, "The fee number is wrong: check the service."),
+    row(
+        "13",
+        Class::NumberInvalid,
+        Outcome::Rejected(Blame::Person),
+        Consequence::None,
+        "The gateway does not serve this number: check its carrier.",
+    ),
+];
+
+impl Dialect for Account {
+    fn protocol(&self) -> Protocol {
+        Protocol::Cmpp(self.version)
+    }
+
+    fn name(&self) -> &'static str {
+        "cmpp"
+    }
+
+    fn access(&self) -> &str {
+        &self.access
+    }
+
+    fn keeps_open(&self) -> bool {
+        true
+    }
+
+    fn refuses_whole(&self) -> bool {
+        true
+    }
+
+    fn codes(&self) -> &'static [CodeRow] {
+        CODES
+    }
+
+    fn login_fault(&self, status: u32) -> LoginFault {
+        match status {
+            1..=3 => LoginFault::Lasting,
+            4 if self.lower_allowed && self.version > Version::V20 => LoginFault::TooHigh,
+            4 => LoginFault::Lasting,
+            _ => LoginFault::Passing,
+        }
+    }
+
+    fn number(&self, counter: u32, _: Timestamp) -> Number {
+        counter.into()
+    }
+
+    fn login(&self, number: Number, now: Timestamp, low: bool, out: &mut Vec<u8>) -> Authenticator {
+        let timestamp = LoginTime::at(now);
+        let proof = source_authenticator(&self.name, self.name_form, &self.secret, timestamp);
+        let version = self.speaks(low).byte();
+        let connect = Connect { source_addr: self.name, authenticator_source: proof, version, timestamp };
+        Pdu { sequence: sequence(number), body: Body::Connect(connect) }.encode(out);
+        proof
+    }
+
+    fn proves(&self, proof: &Authenticator, status: u32, sent: &Authenticator) -> Option<bool> {
+        Some(login::server_proves(proof, status, sent, &self.secret).is_some())
+    }
+
+    fn submit(
+        &self,
+        number: Number,
+        letter: &Letter,
+        segment: &Segment,
+        low: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FieldError> {
+        let submit = self.service.submit(self.speaks(low), letter.source, &letter.to, segment, letter.valid)?;
+        Pdu { sequence: sequence(number), body: Body::Submit(submit) }.encode(out);
+        Ok(())
+    }
+
+    fn heartbeat(&self, number: Number, out: &mut Vec<u8>) -> bool {
+        Pdu { sequence: sequence(number), body: Body::ActiveTest }.encode(out);
+        true
+    }
+
+    fn end(&self, number: Number, out: &mut Vec<u8>) {
+        Pdu { sequence: sequence(number), body: Body::Terminate }.encode(out);
+    }
+
+    fn hear(&self, pdu: &[u8], low: bool) -> Heard {
+        let version = self.speaks(low);
+        let Ok(Pdu { sequence, body }) = Pdu::decode(pdu, version) else {
+            tracing::warn!(bytes = pdu.len(), "an unreadable CMPP PDU was skipped");
+            return Heard::Other { answer: Vec::new() };
+        };
+        let answered = |body| encoded(|out| Pdu { sequence, body }.encode(out));
+        match body {
+            Body::ActiveTest => Heard::AreYouThere { answer: answered(Body::ActiveTestResp { reserved: 0 }) },
+            Body::ActiveTestResp { .. } => Heard::Alive,
+            Body::ConnectResp(said) => Heard::Login {
+                status: said.status.value(),
+                proof: said.authenticator_ismg,
+                // A gateway of 2.0 answers in its own width, whatever it was asked.
+                low: said.status.version() == Version::V20,
+            },
+            Body::Deliver(deliver) => {
+                let result = ResultCode::new(version, 0);
+                let answer = answered(Body::DeliverResp(Answer { msg_id: deliver.msg_id, result }));
+                match arrival(&deliver) {
+                    Some(arrival) => Heard::Arrival { arrival, answer },
+                    None => Heard::Other { answer },
+                }
+            }
+            Body::SubmitResp(said) => Heard::Answer {
+                number: sequence.0.into(),
+                result: said.result.value(),
+                given: Given::Cmpp(said.msg_id),
+            },
+            Body::Terminate => Heard::Ends { answer: answered(Body::TerminateResp) },
+            Body::TerminateResp => Heard::Ended,
+            Body::Cancel { .. }
+            | Body::CancelResp { .. }
+            | Body::Connect(_)
+            | Body::DeliverResp(_)
+            | Body::Query(_)
+            | Body::QueryResp(_)
+            | Body::Submit(_)
+            | Body::Unknown { .. } => Heard::Other { answer: Vec::new() },
+        }
+    }
+}
+
+const fn sequence(number: Number) -> Sequence {
+    Sequence(number as u32)
+}
+
+/// `None` for what says nothing final, or comes from no mainland mobile.
+fn arrival(deliver: &super::Deliver) -> Option<Arrival> {
+    let outer = deliver.msg_id.to_string();
+    if !deliver.is_report() {
+        let (phone, content) = (deliver.origin.phone().ok()?, deliver.content.as_bytes().to_vec());
+        let (to, coding, flagged) = (deliver.dest_id, deliver.msg_fmt, deliver.tp_udhi == 1);
+        return Some(Arrival::Reply { id: outer, phone, to, coding, content, flagged, at: None });
+    }
+    let report = Report::read(deliver.content.as_bytes()).ok()?;
+    let (code, id) = (report.stat.text().into_owned(), report.msg_id.to_string());
+    // The gateway should keep it to itself; it is not the end.
+    if code == "ACCEPTD" {
+        return None;
+    }
+    let named = report.detail.as_ref().and_then(|d| Phone::parse(&terminal(&d.dest_terminal_id)).ok());
+    let phone = named.or_else(|| deliver.origin.phone().ok())?;
+    let done = report.detail.as_ref().map(|d| d.done_time);
+    let event = event_id("report", &[&outer, &id, &code, &phone.national(), &done.unwrap_or_default().text()]);
+    let (delivered, at) = (code == "DELIVRD", done.and_then(|d| minute(d.as_bytes())));
+    Some(Arrival::Report { event, id, phone, code, delivered, at })
+}
+
+fn terminal(field: &Terminal) -> String {
+    String::from_utf8_lossy(field.as_bytes()).into_owned()
+}
+
+impl From<MissingVariable> for crate::carrier::link::AccountError {
+    fn from(e: MissingVariable) -> Self {
+        Self::Missing(e)
+    }
+}

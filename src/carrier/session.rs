@@ -1,0 +1,637 @@
+//! One connection to a gateway: login, window, heartbeats, deadlines, end. One task, no lock while it waits.
+//!
+//! # What it promises
+//! - No more than the window's submits are unanswered; answers, heartbeats and acknowledgements are outside it.
+//! - A submit is written once. What was written and not answered is in doubt, whatever ends the connection; what was not
+//!   written goes back to the queue, or is told as unsent.
+//! - No byte of a message is handed to the network after its job's deadline, also when the network did not take it before.
+//! - A number is not used again while its answer is awaited.
+
+use std::collections::{HashMap, VecDeque};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
+
+use super::dialect::{Given, Heard, LoginFault, Number};
+use super::frame::Framer;
+use super::job::Queued;
+use super::link::Shared;
+use super::login::Authenticator;
+use crate::clock::Sleep;
+use crate::provider::{Blame, Consequence, Outcome, Verdict};
+
+/// What a connection is: TCP, or a pipe in a test.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Bytes that wait for the network before no more messages are written.
+const ENOUGH: usize = 64 << 10;
+const READ: usize = 32 << 10;
+/// After "too fast" nothing more is written for so long.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Why a connection ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum End {
+    /// We ended it: nothing to do, or the link closes.
+    Done,
+    /// The gateway did.
+    Gateway,
+    /// The network did.
+    Lost,
+    /// The gateway does not answer.
+    Silent,
+    /// What came cannot be read on.
+    Unreadable,
+    /// The network takes no bytes any more.
+    Stuck,
+    /// The login was refused.
+    Refused(u32, LoginFault),
+    /// The gateway did not prove that it knows the secret, and must.
+    Unproven,
+}
+
+/// Bytes that others want written: acknowledgements.
+#[derive(Debug)]
+pub(crate) struct Backlog {
+    bytes: Mutex<Vec<u8>>,
+    wake: Arc<Notify>,
+}
+
+impl Backlog {
+    pub(crate) fn new(wake: Arc<Notify>) -> Self {
+        Self { bytes: Mutex::default(), wake }
+    }
+
+    pub(crate) fn push(&self, bytes: &[u8]) {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        self.wake.notify_one();
+    }
+
+    pub(crate) fn take(&self, out: &mut Vec<u8>) {
+        let mut bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        out.append(&mut bytes);
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Phase {
+    LoggingIn,
+    Open,
+    /// Nothing more is sent; the open answers are awaited.
+    Closing,
+    /// The end was asked for at this moment.
+    Ending(Duration),
+}
+
+/// What is known of one segment.
+#[derive(Clone, Copy, Debug)]
+enum Said {
+    Accepted(Number, Given),
+    /// The gateway's code.
+    Code(u32),
+    /// Written, and nothing heard.
+    Doubt(&'static str),
+    /// No byte of it left.
+    Unsent(&'static str),
+}
+
+struct Open {
+    queued: Queued,
+    said: Vec<Option<Said>>,
+    /// The next segment to write.
+    next: usize,
+}
+
+struct Sent {
+    letter: u64,
+    segment: usize,
+}
+
+/// A PDU in the buffer whose last byte the network has not taken.
+struct Mark {
+    start: u64,
+    end: u64,
+    number: Number,
+    deadline: Duration,
+}
+
+enum Event {
+    Ended(End),
+    Nothing,
+    Read(usize),
+}
+
+pub(crate) struct Session<'a> {
+    shared: &'a Shared,
+    wake: &'a Notify,
+    backlog: Arc<Backlog>,
+    framer: Framer,
+    phase: Phase,
+    low: bool,
+    proof: Authenticator,
+    out: Vec<u8>,
+    /// Bytes of `out` that the network took, and bytes that it took before `out` began.
+    written: usize,
+    before: u64,
+    marks: VecDeque<Mark>,
+    letters: HashMap<u64, Open>,
+    next_letter: u64,
+    /// The message whose segments are being written.
+    current: Option<u64>,
+    /// Segments that the gateway took for too fast while others of their message were taken.
+    again: VecDeque<(u64, usize)>,
+    waiting: HashMap<Number, Sent>,
+    order: VecDeque<(Duration, Number)>,
+    paused: Duration,
+    began: Duration,
+    heard: Duration,
+    said: Duration,
+    tests: u8,
+    test_at: Duration,
+    timer: Option<(Duration, Sleep)>,
+    /// Whether the gateway said anything after the login.
+    pub(crate) useful: bool,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(shared: &'a Shared, wake: &'a Arc<Notify>, low: bool) -> Self {
+        let now = shared.clock.mono();
+        Self {
+            shared,
+            wake,
+            backlog: Arc::new(Backlog::new(Arc::clone(wake))),
+            framer: Framer::new(shared.dialect.protocol()),
+            phase: Phase::LoggingIn,
+            low,
+            proof: Authenticator::EMPTY,
+            out: Vec::with_capacity(ENOUGH),
+            written: 0,
+            before: 0,
+            marks: VecDeque::new(),
+            letters: HashMap::new(),
+            next_letter: 0,
+            current: None,
+            again: VecDeque::new(),
+            waiting: HashMap::new(),
+            order: VecDeque::new(),
+            paused: Duration::ZERO,
+            began: now,
+            heard: now,
+            said: now,
+            tests: 0,
+            test_at: now,
+            timer: None,
+            useful: false,
+        }
+    }
+
+    /// Logs in and works until the connection ends; `up` is told when the login has gone well.
+    pub(crate) async fn run(&mut self, mut stream: impl Stream, up: impl Fn()) -> End {
+        let number = self.number();
+        self.proof = self.shared.dialect.login(number, self.shared.clock.now(), self.low, &mut self.out);
+        let mut buffer = vec![0; READ];
+        loop {
+            if matches!(self.phase, Phase::Open | Phase::Closing) {
+                self.fill();
+                self.ending();
+            }
+            match self.event(&mut stream, &mut buffer).await {
+                Event::Ended(end) => return end,
+                Event::Nothing => {}
+                Event::Read(n) => {
+                    self.heard = self.shared.clock.mono();
+                    self.tests = 0;
+                    if let Some(end) = self.read(&buffer[..n], &up) {
+                        return end;
+                    }
+                }
+            }
+            if let Some(end) = self.tick() {
+                return end;
+            }
+        }
+    }
+
+    fn number(&self) -> Number {
+        loop {
+            let number = self.shared.next_number();
+            // After four thousand million submits the counter comes round; an answer may still be awaited.
+            if !self.waiting.contains_key(&number) {
+                return number;
+            }
+        }
+    }
+
+    /// Writes what it can, then waits for bytes, for work, or for the time.
+    async fn event(&mut self, stream: &mut impl Stream, buffer: &mut [u8]) -> Event {
+        self.backlog.take(&mut self.out);
+        self.arm();
+        let mut woken = pin!(self.wake.notified());
+        std::future::poll_fn(|cx| {
+            while self.written < self.out.len() {
+                if self.marks.front().is_some_and(|m| m.deadline <= self.shared.clock.mono()) {
+                    return Poll::Ready(Event::Ended(End::Stuck));
+                }
+                match Pin::new(&mut *stream).poll_write(cx, &self.out[self.written..]) {
+                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Event::Ended(End::Lost)),
+                    Poll::Ready(Ok(n)) => self.took(n),
+                    Poll::Pending => break,
+                }
+            }
+            let mut into = ReadBuf::new(buffer);
+            match Pin::new(&mut *stream).poll_read(cx, &mut into) {
+                Poll::Ready(Ok(())) if into.filled().is_empty() => return Poll::Ready(Event::Ended(End::Gateway)),
+                Poll::Ready(Ok(())) => return Poll::Ready(Event::Read(into.filled().len())),
+                Poll::Ready(Err(_)) => return Poll::Ready(Event::Ended(End::Lost)),
+                Poll::Pending => {}
+            }
+            if woken.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Event::Nothing);
+            }
+            if let Some((_, sleep)) = &mut self.timer
+                && sleep.as_mut().poll(cx).is_ready()
+            {
+                self.timer = None;
+                return Poll::Ready(Event::Nothing);
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    fn took(&mut self, n: usize) {
+        self.written += n;
+        let at = self.before + self.written as u64;
+        while self.marks.front().is_some_and(|m| m.end <= at) {
+            self.marks.pop_front();
+        }
+        if self.written == self.out.len() {
+            self.before = at;
+            self.out.clear();
+            self.written = 0;
+        }
+    }
+
+    /// Sets the timer to the next moment at which something is due.
+    fn arm(&mut self) {
+        let s = &self.shared.settings;
+        let now = self.shared.clock.mono();
+        let mut next = match self.phase {
+            Phase::LoggingIn => self.began + s.login_within,
+            Phase::Ending(at) => at + s.login_within,
+            Phase::Open | Phase::Closing if self.tests > 0 => self.test_at + s.answer_within,
+            Phase::Open | Phase::Closing => self.heard.max(self.said) + s.heartbeat,
+        };
+        if let Some((at, _)) = self.order.front() {
+            next = next.min(*at + s.answer_within);
+        }
+        if let Some(mark) = self.marks.front() {
+            next = next.min(mark.deadline);
+        }
+        let blocked = self.paused.max(self.shared.may_write_at());
+        if blocked > now && self.phase == Phase::Open {
+            next = next.min(blocked);
+        }
+        match &self.timer {
+            // One that goes off early is harmless.
+            Some((at, _)) if *at <= next => {}
+            _ => self.timer = Some((next, self.shared.clock.sleep(next.saturating_sub(now)))),
+        }
+    }
+
+    /// Writes messages while the window has room.
+    fn fill(&mut self) {
+        let now = self.shared.clock.mono();
+        if self.paused > now {
+            return;
+        }
+        while self.waiting.len() < self.shared.settings.window && self.out.len() - self.written < ENOUGH {
+            if self.shared.may_write_at() > now {
+                return;
+            }
+            let Some((letter, segment)) = self.next_segment(now) else { return };
+            self.write(letter, segment, now);
+        }
+    }
+
+    fn next_segment(&mut self, now: Duration) -> Option<(u64, usize)> {
+        if let Some(again) = self.again.pop_front() {
+            return Some(again);
+        }
+        let letter = match self.current {
+            Some(letter) => letter,
+            None if self.phase == Phase::Closing || self.shared.is_closing() => return None,
+            None => {
+                let queued = self.shared.pull(now)?;
+                let letter = self.next_letter;
+                self.next_letter += 1;
+                let said = vec![None; queued.letter.segments.len()];
+                self.letters.insert(letter, Open { queued, said, next: 0 });
+                letter
+            }
+        };
+        let open = self.letters.get_mut(&letter)?;
+        let segment = open.next;
+        open.next += 1;
+        self.current = (open.next < open.said.len()).then_some(letter);
+        Some((letter, segment))
+    }
+
+    fn write(&mut self, letter: u64, segment: usize, now: Duration) {
+        let number = self.number();
+        let Some(open) = self.letters.get(&letter) else { return };
+        let (job, part) = (&open.queued.job, &open.queued.letter.segments[segment]);
+        if job.is_cancelled() || job.deadline <= now {
+            return self.segment(letter, segment, Said::Unsent("deadline_passed"));
+        }
+        let start = self.out.len();
+        if self.shared.dialect.submit(number, &open.queued.letter, part, self.low, &mut self.out).is_err() {
+            self.out.truncate(start);
+            return self.segment(letter, segment, Said::Unsent("does_not_fit"));
+        }
+        job.leaves(|| self.shared.clock.now());
+        let base = self.before;
+        let mark =
+            Mark { start: base + start as u64, end: base + self.out.len() as u64, number, deadline: job.deadline };
+        self.shared.wrote(open.queued.letter.to.len(), now);
+        self.marks.push_back(mark);
+        self.waiting.insert(number, Sent { letter, segment });
+        self.order.push_back((now, number));
+        self.said = now;
+    }
+
+    /// Ends the connection when nothing more is to be done on it.
+    fn ending(&mut self) {
+        let idle = self.waiting.is_empty() && self.current.is_none() && self.again.is_empty();
+        if self.phase == Phase::Open && self.shared.is_closing() {
+            self.phase = Phase::Closing;
+        }
+        if self.phase == Phase::Closing && idle {
+            let number = self.number();
+            self.shared.dialect.end(number, &mut self.out);
+            self.phase = Phase::Ending(self.shared.clock.mono());
+        }
+    }
+
+    fn read(&mut self, mut input: &[u8], up: &impl Fn()) -> Option<End> {
+        loop {
+            let heard = match self.framer.next(&mut input) {
+                Ok(Some(pdu)) => self.shared.dialect.hear(pdu, self.low),
+                Ok(None) => return None,
+                Err(error) => {
+                    tracing::warn!(%error, "a carrier's stream cannot be read on");
+                    return Some(End::Unreadable);
+                }
+            };
+            if let Some(end) = self.take(heard, up) {
+                return Some(end);
+            }
+        }
+    }
+
+    fn take(&mut self, heard: Heard, up: &impl Fn()) -> Option<End> {
+        if self.phase == Phase::LoggingIn {
+            return match heard {
+                Heard::Login { status, proof, low } => self.logged_in(status, &proof, low, up),
+                Heard::AreYouThere { answer } => {
+                    self.out.extend_from_slice(&answer);
+                    None
+                }
+                Heard::Ends { .. } => Some(End::Gateway),
+                Heard::Broken => Some(End::Unreadable),
+                // Nothing may come before the login's answer; it is not acknowledged, so it comes again.
+                Heard::Alive | Heard::Answer { .. } | Heard::Arrival { .. } | Heard::Ended | Heard::Other { .. } => {
+                    None
+                }
+            };
+        }
+        match heard {
+            Heard::Alive | Heard::Login { .. } => {}
+            Heard::Answer { number, result, given } => self.answer(number, result, given),
+            Heard::Arrival { arrival, answer } => {
+                self.useful = true;
+                self.shared.arrived(arrival, answer, &self.backlog);
+            }
+            Heard::AreYouThere { answer } | Heard::Other { answer } => {
+                self.out.extend_from_slice(&answer);
+                self.said = self.heard;
+            }
+            Heard::Broken => return Some(End::Unreadable),
+            Heard::Ended => return Some(End::Done),
+            Heard::Ends { answer } => {
+                self.out.extend_from_slice(&answer);
+                // It may still answer what is open; nothing more is written.
+                self.current = None;
+                self.again.clear();
+                self.phase = Phase::Ending(self.shared.clock.mono());
+            }
+        }
+        None
+    }
+
+    fn logged_in(&mut self, status: u32, proof: &Authenticator, low: bool, up: &impl Fn()) -> Option<End> {
+        if status != 0 {
+            return Some(End::Refused(status, self.shared.dialect.login_fault(status)));
+        }
+        match self.shared.dialect.proves(proof, status, &self.proof) {
+            Some(false) if self.shared.settings.strict_proof => return Some(End::Unproven),
+            Some(false) => tracing::warn!("the gateway did not prove that it knows the secret"),
+            Some(true) | None => {}
+        }
+        self.low |= low;
+        self.phase = Phase::Open;
+        up();
+        None
+    }
+
+    fn answer(&mut self, number: Number, result: u32, given: Given) {
+        // Late, doubled or never asked: what is settled stays settled.
+        let Some(Sent { letter, segment }) = self.waiting.remove(&number) else {
+            tracing::warn!("an answer to no open submit was skipped");
+            return;
+        };
+        self.useful = true;
+        while self.order.front().is_some_and(|(_, n)| !self.waiting.contains_key(n)) {
+            self.order.pop_front();
+        }
+        let said = if result == 0 { Said::Accepted(number, given) } else { Said::Code(result) };
+        if self.shared.verdict(result).consequence == Consequence::None || !self.too_fast(result) {
+            return self.segment(letter, segment, said);
+        }
+        self.paused = self.shared.clock.mono() + PAUSE;
+        let Some(open) = self.letters.get(&letter) else { return };
+        // The others of a message that has begun: the gateway said "later" to this one, so it comes after.
+        let begun = open.said.iter().any(|s| matches!(s, Some(Said::Accepted(..))));
+        if begun && !open.queued.job.is_cancelled() && open.queued.job.deadline > self.paused {
+            self.again.push_back((letter, segment));
+        } else {
+            self.segment(letter, segment, said);
+        }
+    }
+
+    fn too_fast(&self, result: u32) -> bool {
+        self.shared.verdict(result).outcome == Outcome::Unsent
+    }
+
+    /// What is known of a segment; once all of a message are, its people have their verdict.
+    fn segment(&mut self, letter: u64, segment: usize, said: Said) {
+        let Some(open) = self.letters.get_mut(&letter) else { return };
+        open.said[segment] = Some(said);
+        if let Said::Accepted(number, given) = said {
+            self.shared.part(&open.queued, segment, number, given);
+        } else if open.next < open.said.len() {
+            // A message of which a part is refused is not gone on with.
+            let rest = open.next..open.said.len();
+            open.said[rest].fill(Some(Said::Unsent("not_gone_on")));
+            open.next = open.said.len();
+            if self.current == Some(letter) {
+                self.current = None;
+            }
+        }
+        if open.said.iter().all(Option::is_some)
+            && let Some(open) = self.letters.remove(&letter)
+        {
+            self.settle(open);
+        }
+    }
+
+    fn settle(&self, open: Open) {
+        let said: Vec<Said> = open.said.into_iter().flatten().collect();
+        let taken = said.iter().filter(|s| matches!(s, Said::Accepted(..))).count();
+        let other = said.iter().find(|s| !matches!(s, Said::Accepted(..)));
+        let doubt = said.iter().find_map(|s| match s {
+            Said::Doubt(why) => Some(Verdict::unknown(*why)),
+            Said::Code(code) => Some(self.shared.verdict(*code)).filter(|v| v.outcome == Outcome::Unknown),
+            Said::Accepted(..) | Said::Unsent(_) => None,
+        });
+        let queued = open.queued;
+        match (doubt, other) {
+            (Some(doubt), _) => queued.settle(&doubt),
+            (None, None) => self.accepted(&queued, &said),
+            (None, Some(Said::Unsent("does_not_fit"))) if taken == 0 => {
+                queued.settle(&Verdict::rejected(Blame::Content, Consequence::None, "does_not_fit"));
+            }
+            (None, Some(Said::Code(code))) if taken == 0 => self.refused(queued, *code),
+            (None, Some(Said::Unsent(why))) if taken == 0 => queued.settle(&Verdict::unsent(*why, Consequence::None)),
+            (None, Some(other)) => {
+                // A part is at the gateway: it must not come again, and nothing else is known to be wrong with it.
+                let consequence = match other {
+                    Said::Code(code) => self.shared.verdict(*code).consequence,
+                    Said::Accepted(..) | Said::Doubt(_) | Said::Unsent(_) => Consequence::None,
+                };
+                let code = format!("partly_taken_{taken}_of_{}", said.len());
+                queued.settle(&Verdict::rejected(Blame::Content, consequence, code));
+            }
+        }
+    }
+
+    fn accepted(&self, queued: &Queued, said: &[Said]) {
+        let Some(Said::Accepted(number, given)) = said.first() else { return };
+        let counts = self.shared.settings.ids_count_on;
+        for (index, place) in queued.places.clone().enumerate() {
+            let verdict = match given.of_receiver(*number, index, counts) {
+                Some(id) => Verdict::accepted(super::parts::handle(&id, said.len())),
+                None => Verdict::unknown("no_id"),
+            };
+            queued.job.settle(place, verdict);
+        }
+    }
+
+    /// No segment was taken.
+    fn refused(&self, queued: Queued, code: u32) {
+        let verdict = self.shared.verdict(code);
+        let many = queued.places.len() > 1;
+        if many && verdict.outcome == Outcome::Rejected(Blame::Person) {
+            if self.shared.dialect.refuses_whole() {
+                // By the papers nobody's was taken: one by one it is seen whose number it was.
+                self.shared.push_front(queued.singly().into_iter());
+            } else {
+                queued.settle(&Verdict::unknown(verdict.code));
+            }
+            return;
+        }
+        queued.settle(&verdict);
+    }
+
+    /// What the time has brought.
+    fn tick(&mut self) -> Option<End> {
+        let s = &self.shared.settings;
+        let (answer_within, login_within, heartbeat, tries) = (s.answer_within, s.login_within, s.heartbeat, s.tries);
+        let now = self.shared.clock.mono();
+        while let Some((at, number)) = self.order.front().copied()
+            && at + answer_within <= now
+        {
+            self.order.pop_front();
+            if let Some(Sent { letter, segment }) = self.waiting.remove(&number) {
+                self.segment(letter, segment, Said::Doubt("timeout"));
+            }
+        }
+        match self.phase {
+            Phase::LoggingIn if self.began + login_within <= now => return Some(End::Silent),
+            Phase::Ending(at) if at + login_within <= now => return Some(End::Done),
+            Phase::LoggingIn | Phase::Ending(_) => return None,
+            Phase::Open | Phase::Closing => {}
+        }
+        let due = match self.tests {
+            0 => self.heard.max(self.said) + heartbeat,
+            _ => self.test_at + answer_within,
+        };
+        if due > now {
+            return None;
+        }
+        if self.tests >= tries {
+            return Some(End::Silent);
+        }
+        let number = self.number();
+        if self.shared.dialect.heartbeat(number, &mut self.out) {
+            self.tests += 1;
+            self.test_at = now;
+            self.said = now;
+        } else if self.waiting.is_empty() && self.phase == Phase::Open {
+            // Without heartbeats an idle link is ended, and opened again when there is work.
+            self.phase = Phase::Closing;
+        } else {
+            self.said = now;
+        }
+        None
+    }
+
+    /// Nothing more can be heard: what left is in doubt, what did not is for another connection.
+    fn abandon(&mut self) {
+        let at = self.before + self.written as u64;
+        let unwritten: Vec<Number> = self.marks.drain(..).filter(|m| m.start >= at).map(|m| m.number).collect();
+        for number in unwritten {
+            if let Some(Sent { letter, segment }) = self.waiting.remove(&number)
+                && let Some(open) = self.letters.get_mut(&letter)
+            {
+                open.said[segment] = Some(Said::Unsent("connection_lost"));
+            }
+        }
+        for (_, Sent { letter, segment }) in std::mem::take(&mut self.waiting) {
+            if let Some(open) = self.letters.get_mut(&letter) {
+                open.said[segment] = Some(Said::Doubt("connection_lost"));
+            }
+        }
+        for (_, mut open) in std::mem::take(&mut self.letters) {
+            if open.said.iter().all(|s| matches!(s, None | Some(Said::Unsent(_)))) {
+                self.shared.push_front(std::iter::once(open.queued));
+                continue;
+            }
+            for said in &mut open.said {
+                said.get_or_insert(Said::Unsent("connection_lost"));
+            }
+            self.settle(open);
+        }
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}

@@ -1,0 +1,313 @@
+//! An account at an SMGP gateway, as the session engine speaks for it. Source: sections 1, 6, 8 and 9.
+
+use std::time::Duration;
+
+use super::{Answer, Body, Login, Pdu, Report, Service, client_authenticator, tag};
+use crate::carrier::Protocol;
+use crate::carrier::dialect::{Arrival, Dialect, Given, Heard, Letter, LoginFault, Number, encoded, minute};
+use crate::carrier::login::{self, Authenticator, LoginTime, NameForm};
+use crate::carrier::pdu::{FieldError, Octets, Sequence};
+use crate::carrier::split::Segment;
+use crate::clock::Timestamp;
+use crate::provider::wire::{Class, CodeRow, event_id, row};
+use crate::provider::{Blame, Consequence, Outcome};
+use crate::secret::Secret;
+
+/// Which way a login is for. Some gateways want two links, one each; others only both.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// Replies and reports only.
+    Receive,
+    /// Messages only.
+    Send,
+    /// Both.
+    Both,
+}
+
+/// An account at a China Telecom gateway. `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Account {
+    name: Octets<8>,
+    secret: Secret,
+    access: String,
+    service: Service,
+    mode: Mode,
+    client_version: u8,
+    name_form: NameForm,
+}
+
+impl Account {
+    /// An account: client id, shared secret, service code, and the access number that every number of ours begins with.
+    /// It logs in for both ways as version 3.0.
+    ///
+    /// # Errors
+    /// [`FieldError`] when a code does not fit its field, or the secret is longer than the 15 bytes of the papers.
+    pub fn new(client_id: &str, secret: Secret, service_id: &str, access_number: &str) -> Result<Self, FieldError> {
+        Octets::<21>::new(access_number)?;
+        if secret.expose().len() > 15 {
+            return Err(FieldError::TooLong { bytes: secret.expose().len(), max: 15 });
+        }
+        Ok(Self {
+            name: Octets::new(client_id)?,
+            secret,
+            access: access_number.to_owned(),
+            service: Service::new(service_id)?,
+            mode: Mode::Both,
+            client_version: 0x30,
+            name_form: NameForm::Bare,
+        })
+    }
+
+    /// Reads `SMGP_CLIENT_ID`, `SMGP_SECRET`, `SMGP_SERVICE_ID` and `SMGP_ACCESS_NUMBER`.
+    ///
+    /// # Errors
+    /// [`AccountError`](crate::carrier::link::AccountError) naming what is unset or does not fit.
+    pub fn from_env() -> Result<Self, crate::carrier::link::AccountError> {
+        let text = |name| Secret::from_env(name).map(|s| s.expose().to_owned());
+        let (id, secret) = (text("SMGP_CLIENT_ID")?, Secret::from_env("SMGP_SECRET")?);
+        Ok(Self::new(&id, secret, &text("SMGP_SERVICE_ID")?, &text("SMGP_ACCESS_NUMBER")?)?)
+    }
+
+    /// Which way the login is for.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The version byte of the login; 0x13 is seen.
+    #[must_use]
+    pub fn client_version(mut self, version: u8) -> Self {
+        self.client_version = version;
+        self
+    }
+
+    /// How a client id of fewer than eight characters stands in the login's hash; gateways differ.
+    #[must_use]
+    pub fn name_form(mut self, form: NameForm) -> Self {
+        self.name_form = form;
+        self
+    }
+
+    /// What every submit says alike: fees, priority, product.
+    #[must_use]
+    pub fn service(mut self, service: Service) -> Self {
+        self.service = service;
+        self
+    }
+}
+
+const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);
+const CONTENT: Outcome = Outcome::Rejected(Blame::Content);
+
+const fn field(code: &'static str, remedy: &'static str) -> CodeRow {
+    row(code, Class::InvalidRequest, ACCOUNT, Consequence::Hold, remedy)
+}
+
+const fn rests(code: &'static str, seconds: u64, remedy: &'static str) -> CodeRow {
+    row(code, Class::Throttled, ACCOUNT, Consequence::Rest(Duration::from_secs(seconds)), remedy)
+}
+
+/// The answers to a submit. Everything else leaves the message in doubt.
+pub const CODES: &[CodeRow] = &[
+    row("0", Class::Accepted, Outcome::Accepted, Consequence::None, "Nothing to do."),
+    row(
+        "1",
+        Class::Throttled,
+        Outcome::Unsent,
+        Consequence::Rest(Duration::from_millis(500)),
+        "The gateway is busy: set the pace of the account to the agreed one.",
+    ),
+    field("10", "The gateway cannot read our submit: check the version with it."),
+    field("11", "The account may not submit: ask the operator."),
+    row(
+        "12",
+        Class::DuplicateRequest,
+        Outcome::Unknown,
+        Consequence::None,
+        "An earlier copy may have been taken: wait for its report, do not send it again.",
+    ),
+    row(
+        "20",
+        Class::Auth,
+        ACCOUNT,
+        Consequence::Hold,
+        "The gateway does not know our address: tell it to the operator.",
+    ),
+    row("21", Class::Auth, ACCOUNT, Consequence::Hold, "Client id or secret is wrong."),
+    row("22", Class::Auth, ACCOUNT, Consequence::Hold, "The version is too high: set the client version."),
+    field("30", "The message type is refused: ask the operator."),
+    field("31", "The priority is refused: set it in the service."),
+    field("32", "The fee type is refused: set it in the service."),
+    field("33", "The fee code is refused: set it in the service."),
+    row("34", Class::ContentRejected, CONTENT, Consequence::None, "The coding of the text is refused."),
+    field("35", "A time is refused: check this machine's clock."),
+    row("36", Class::ContentRejected, CONTENT, Consequence::None, "Shorten the text."),
+    rests("37", 60, "The validity had passed when it came: check this machine's clock."),
+    field("40", "The fixed fee is refused: set it in the service."),
+    field("43", "The service code is refused: set it in the service."),
+    field("44", "The time of validity is refused: check this machine's clock."),
+    field("45", "The time of sending is refused: check this machine's clock."),
+    field("46", "The number we send from is not ours: check the access number."),
+    row(
+        "47",
+        Class::NumberInvalid,
+        Outcome::Rejected(Blame::Person),
+        Consequence::None,
+        "The gateway does not serve this number: check its carrier.",
+    ),
+    field("48", "The number that pays is refused: check the service."),
+    field("49", "The enterprise code is refused: check the service."),
+    field("73", "The product is refused: check MServiceID in the service."),
+    rests("74", 900, "The gateway does not send at this hour: set the account's hours."),
+    rests("75", 3600, "The day's quota is used: ask the operator for more."),
+    row("76", Class::Auth, ACCOUNT, Consequence::Hold, "The account has expired: ask the operator."),
+];
+
+impl Dialect for Account {
+    fn protocol(&self) -> Protocol {
+        Protocol::Smgp
+    }
+
+    fn name(&self) -> &'static str {
+        "smgp"
+    }
+
+    fn access(&self) -> &str {
+        &self.access
+    }
+
+    fn keeps_open(&self) -> bool {
+        true
+    }
+
+    fn refuses_whole(&self) -> bool {
+        false
+    }
+
+    fn codes(&self) -> &'static [CodeRow] {
+        CODES
+    }
+
+    fn login_fault(&self, status: u32) -> LoginFault {
+        match status {
+            10 | 11 | 20..=22 | 76 => LoginFault::Lasting,
+            _ => LoginFault::Passing,
+        }
+    }
+
+    fn number(&self, counter: u32, _: Timestamp) -> Number {
+        counter.into()
+    }
+
+    fn login(&self, number: Number, now: Timestamp, _: bool, out: &mut Vec<u8>) -> Authenticator {
+        let timestamp = LoginTime::at(now);
+        let proof = client_authenticator(&self.name, self.name_form, &self.secret, timestamp);
+        let login = Login {
+            client_id: self.name,
+            authenticator_client: proof,
+            login_mode: match self.mode {
+                Mode::Send => 0,
+                Mode::Receive => 1,
+                Mode::Both => 2,
+            },
+            timestamp,
+            client_version: self.client_version,
+        };
+        Pdu { sequence: sequence(number), body: Body::Login(login) }.encode(out);
+        proof
+    }
+
+    fn proves(&self, proof: &Authenticator, status: u32, sent: &Authenticator) -> Option<bool> {
+        Some(login::server_proves(proof, status, sent, &self.secret).is_some())
+    }
+
+    fn submit(
+        &self,
+        number: Number,
+        letter: &Letter,
+        segment: &Segment,
+        _: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), FieldError> {
+        let submit = self.service.submit(letter.source, &letter.to, segment, letter.valid)?;
+        Pdu { sequence: sequence(number), body: Body::Submit(submit) }.encode(out);
+        Ok(())
+    }
+
+    fn heartbeat(&self, number: Number, out: &mut Vec<u8>) -> bool {
+        Pdu { sequence: sequence(number), body: Body::ActiveTest }.encode(out);
+        true
+    }
+
+    fn end(&self, number: Number, out: &mut Vec<u8>) {
+        Pdu { sequence: sequence(number), body: Body::Exit }.encode(out);
+    }
+
+    fn hear(&self, pdu: &[u8], _: bool) -> Heard {
+        let Ok(Pdu { sequence, body }) = Pdu::decode(pdu) else {
+            tracing::warn!(bytes = pdu.len(), "an unreadable SMGP PDU was skipped");
+            return Heard::Other { answer: Vec::new() };
+        };
+        let answered = |body| encoded(|out| Pdu { sequence, body }.encode(out));
+        match body {
+            Body::ActiveTest => Heard::AreYouThere { answer: answered(Body::ActiveTestResp) },
+            Body::ActiveTestResp => Heard::Alive,
+            Body::LoginResp(said) => Heard::Login { status: said.status, proof: said.authenticator_server, low: false },
+            Body::Deliver(deliver) => {
+                let answer = answered(Body::DeliverResp(Answer { msg_id: deliver.msg_id, status: 0 }));
+                match arrival(&deliver) {
+                    Some(arrival) => Heard::Arrival { arrival, answer },
+                    None => Heard::Other { answer },
+                }
+            }
+            Body::SubmitResp(said) => {
+                Heard::Answer { number: sequence.0.into(), result: said.status, given: Given::Smgp(said.msg_id) }
+            }
+            Body::Exit => Heard::Ends { answer: answered(Body::ExitResp) },
+            Body::ExitResp => Heard::Ended,
+            Body::DeliverResp(_)
+            | Body::Login(_)
+            | Body::Query(_)
+            | Body::QueryResp(_)
+            | Body::Submit(_)
+            | Body::Unknown { .. } => Heard::Other { answer: Vec::new() },
+        }
+    }
+}
+
+const fn sequence(number: Number) -> Sequence {
+    Sequence(number as u32)
+}
+
+/// `None` for what says nothing final, or comes from no mainland mobile.
+fn arrival(deliver: &super::Deliver) -> Option<Arrival> {
+    let (outer, phone) = (deliver.msg_id.to_string(), deliver.src_term_id.phone().ok()?);
+    if !deliver.is_report() {
+        let received = String::from_utf8_lossy(deliver.recv_time.as_bytes()).into_owned();
+        return Some(Arrival::Reply {
+            id: outer,
+            phone,
+            to: deliver.dest_term_id,
+            coding: deliver.msg_format,
+            content: deliver.content.as_bytes().to_vec(),
+            flagged: deliver.tlvs.byte(tag::TP_UDHI) == Some(1),
+            at: received.get(2..12).and_then(|t| minute(t.as_bytes())),
+        });
+    }
+    let report = Report::read(deliver.content.as_bytes()).ok()?;
+    let (stat, err, id) = (report.stat.text().into_owned(), report.err.text(), report.id.to_string());
+    if stat == "ACCEPTD" {
+        return None;
+    }
+    let delivered = stat == "DELIVRD";
+    // 005 says black list by the papers; other numbers are the centre's own, and told apart by their status.
+    let code = match &*err {
+        _ if delivered => stat,
+        "" | "000" => stat,
+        "005" => "BLACK".to_owned(),
+        err => format!("{stat}_{err}"),
+    };
+    let event = event_id("report", &[&outer, &id, &code, &phone.national(), &report.done_date.text()]);
+    Some(Arrival::Report { event, id, phone, code, delivered, at: minute(report.done_date.as_bytes()) })
+}
