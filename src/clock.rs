@@ -101,6 +101,19 @@ impl Timestamp {
     pub fn parse_beijing(s: &str) -> Result<Self, TimeError> {
         s.trim().parse::<jiff::civil::DateTime>().map(Self::from_civil).map_err(|_| TimeError)
     }
+
+    /// Parses `yyMMddHHmm` or `yyMMddHHmmss` of this century as Beijing's. What is told to the minute is taken as its last
+    /// second, so that no refusal seems older than it is.
+    pub(crate) fn parse_compact(s: &str) -> Option<Self> {
+        let s = s.trim();
+        if !matches!(s.len(), 10 | 12) || !s.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let pair = |at: usize| s.get(at..at + 2)?.parse::<i8>().ok();
+        let (year, second) = (2000 + i16::from(pair(0)?), pair(10).unwrap_or(59));
+        let civil = jiff::civil::DateTime::new(year, pair(2)?, pair(4)?, pair(6)?, pair(8)?, second, 0);
+        civil.ok().map(Self::from_civil)
+    }
 }
 
 impl fmt::Display for Timestamp {

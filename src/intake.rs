@@ -22,8 +22,6 @@ use crate::phone::Phone;
 use crate::provider::PullError;
 use crate::stop::{Breadth, Intent, Reading};
 use crate::store::{CampaignKey, Change, Changed, Effect, Joined, Lane, Load, Loaded, ReportAsk, StoreError};
-#[cfg(feature = "carrier")]
-use futures_util::FutureExt;
 use serde_json::json;
 use sha2::Digest;
 use std::fmt;
@@ -217,7 +215,7 @@ impl Optin106 {
             outcome.more = page.more;
             let mut lost = None;
             for event in page.events {
-                match self.record_pulled(account, route, event).await {
+                match self.record_surely(account, route, event).await {
                     Ok(IntakeEvent::Report(_)) => outcome.reports += 1,
                     Ok(IntakeEvent::Reply(r)) if matches!(r.reading.intent, Intent::Complaint | Intent::Stop) => {
                         outcome.stops += 1;
@@ -240,7 +238,7 @@ impl Optin106 {
         Ok(outcome)
     }
 
-    async fn record_pulled(&self, account: &AccountId, route: &str, event: Inbound) -> Result<IntakeEvent, StoreError> {
+    async fn record_surely(&self, account: &AccountId, route: &str, event: Inbound) -> Result<IntakeEvent, StoreError> {
         let mut tries = 0;
         loop {
             match self.take_in(account, route, event.clone()).await {
@@ -260,14 +258,14 @@ impl Optin106 {
     /// The store's, when it fails for good; what it did not take was not acknowledged.
     #[cfg(feature = "carrier")]
     pub async fn attend(&self, account: &AccountId, link: &crate::carrier::Link) -> Result<(), StoreError> {
-        use futures_util::StreamExt;
         use futures_util::stream::{FuturesUnordered, unfold};
+        use futures_util::{FutureExt, StreamExt};
         let route = crate::provider::Provider::profile(link).name;
         let mut arrivals = std::pin::pin!(unfold(link, |link| async move { Some((link.arrived().await?, link)) }));
         let mut open = FuturesUnordered::new();
         loop {
             let store = |arrived: crate::carrier::Arrived| async move {
-                self.record_pulled(account, route, arrived.event().clone()).await.map(|_| arrived.acknowledge())
+                self.record_surely(account, route, arrived.event().clone()).await.map(|_| arrived.acknowledge())
             };
             if open.len() >= ATTENDED {
                 open.next().await.transpose()?;

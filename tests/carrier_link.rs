@@ -10,6 +10,12 @@
 //! told as that, and is not sent again.
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test tells what it covered, and fails by panicking")]
 
+mod common;
+#[path = "support/draw.rs"]
+mod draw;
+
+use common::{opt_in, phone};
+use draw::Draw;
 use futures_util::TryStreamExt;
 use optin106::carrier::listen::{ListenSettings, Listener};
 use optin106::carrier::{CarrierAccount, Link, LinkSettings, Protocol, Status, cmpp};
@@ -23,10 +29,7 @@ use optin106::secret::Secret;
 use optin106::store::{SqliteStore, Subject};
 use optin106::testing::ShiftedClock;
 use optin106::testing::carrier::{CarrierGateway, Fault, GatewaySettings, NAME, PROTOCOLS, SECRET, account as fake};
-use optin106::{
-    Audience, Campaign, Days, Evidence, Method, Notice, OptIn, Optin106, Owner, Phone, Purpose, Shop, ShopHandle,
-    Timestamp,
-};
+use optin106::{Audience, Campaign, Optin106, Owner, Purpose, Shop, ShopHandle, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -38,10 +41,6 @@ const SHORT: &str = "双12今晚8点开抢，会员满200减25。";
 
 fn long() -> String {
     format!("{}{}", SHORT, "全场好物低至五折，先到先得，售完即止。".repeat(8))
-}
-
-fn phone(i: u64) -> Phone {
-    Phone::from_u64(13_800_000_000 + i).unwrap()
 }
 
 fn via() -> AccountId {
@@ -82,15 +81,8 @@ impl World {
     }
 
     async fn consents(&self, people: std::ops::Range<u64>) {
-        let given: Timestamp = "2026-11-01T10:00:00+08:00".parse().unwrap();
         for i in people {
-            let opt_in = OptIn::new(phone(i), [Purpose::Promotion], Method::UntickedCheckbox)
-                .at(given)
-                .notice(Notice::new("v1", "同意接收本店促销短信,每30天不超过4条,有效期12个月,回复R可随时拒收"))
-                .promise(4, Days(30))
-                .valid_until(given.plus_days(360))
-                .evidence(Evidence::reference("page", "checkout#marketing-sms", [7; 32]));
-            self.shop.record(opt_in).await.unwrap();
+            self.shop.record(opt_in(phone(i))).await.unwrap();
         }
     }
 
@@ -176,24 +168,6 @@ fn contradictions(rows: &BTreeMap<u64, (State, String)>, gateway: &CarrierGatewa
     found
 }
 
-/// SplitMix64.
-struct Draw(u64);
-
-impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn shuffle<T>(&mut self, of: &mut [T]) {
-        for i in (1..of.len()).rev() {
-            of.swap(i, (self.next() % (i as u64 + 1)) as usize);
-        }
-    }
-}
-
 fn rounds() -> u64 {
     std::env::var("OPTIN106_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(20)
 }
@@ -259,8 +233,7 @@ async fn a_message_leaves_as_it_was_planned_over_every_protocol() {
         let taken = gateway.taken();
         assert_eq!(taken.len() as u64, parts, "{name}: as many segments as the funnel showed");
         for i in 0..3 {
-            let mut its: Vec<_> =
-                taken.iter().filter(|t| t.phone == phone(i).national().parse::<u64>().unwrap()).collect();
+            let mut its: Vec<_> = taken.iter().filter(|t| t.phone == phone(i).to_u64()).collect();
             assert!(its.is_sorted_by_key(|t| t.segment.0), "{name}: in order");
             assert!(its.iter().all(|t| t.reference == its[0].reference && t.segment.1 == 3), "{name}: one reference");
             its.sort_by_key(|t| t.segment.0);
@@ -406,7 +379,7 @@ async fn a_long_message_is_delivered_when_all_of_it_is() {
         let campaign = it.world.plan("one", &long(), 0..3).await;
         campaign.run().await.unwrap();
         let of = |i: u64, segment: u8| {
-            let number: u64 = phone(i).national().parse().unwrap();
+            let number: u64 = phone(i).to_u64();
             it.gateway.taken().into_iter().find(|t| t.phone == number && t.segment.0 == segment).unwrap()
         };
         let failed = if protocol == Protocol::Sgip { "1" } else { "UNDELIV" };

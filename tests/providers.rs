@@ -32,11 +32,16 @@
 //! | and | `Garbage`, `UnknownCode`, `Throttle` ([`Step`]s), connection refused (the first campaign) |
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test tells what it covered, and fails by panicking")]
 
+mod common;
+#[path = "support/draw.rs"]
+mod draw;
 #[path = "providers/line.rs"]
 mod line;
 
+use common::{opt_in, phone};
+use draw::Draw;
 use futures_util::{StreamExt, TryStreamExt};
-use line::{Draw, Kind, Line};
+use line::{Kind, Line};
 use optin106::campaign::audience::Person;
 use optin106::clock::{Clock, SystemClock};
 use optin106::entry::State;
@@ -51,10 +56,7 @@ use optin106::testing::ManualClock;
 #[allow(unused_imports, reason = "named in the documentation")]
 use optin106::testing::gateway::Step;
 use optin106::testing::gateway::{Account, Gateway};
-use optin106::{
-    Audience, Campaign, Days, Evidence, Method, Notice, OptIn, Optin106, Owner, Phone, Purpose, Shop, ShopHandle,
-    Timestamp,
-};
+use optin106::{Audience, Campaign, Optin106, Owner, Purpose, Shop, ShopHandle, Timestamp};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -78,10 +80,6 @@ fn start() -> Timestamp {
     "2026-12-11T10:00:00+08:00".parse().unwrap()
 }
 
-fn phone(i: u64) -> Phone {
-    Phone::from_u64(13_800_000_000 + i).unwrap()
-}
-
 fn folder() -> TempDir {
     // Memory where there is some: what is on disk is another suite's matter.
     let memory = Path::new("/dev/shm");
@@ -103,15 +101,8 @@ async fn prepared() -> TempDir {
     let folder = folder();
     let optin = open(folder.path(), &ManualClock::new(start())).await;
     let shop = optin.shop(shop("测试签名")).await.unwrap();
-    let given: Timestamp = "2026-11-01T10:00:00+08:00".parse().unwrap();
     for i in 0..THIRD.end {
-        let opt_in = OptIn::new(phone(i), [Purpose::Promotion], Method::UntickedCheckbox)
-            .at(given)
-            .notice(Notice::new("v1", "同意接收本店促销短信,每30天不超过4条,有效期12个月,回复R可随时拒收"))
-            .promise(4, Days(30))
-            .valid_until(given.plus_days(360))
-            .evidence(Evidence::reference("page", "checkout#marketing-sms", [7; 32]));
-        shop.record(opt_in).await.unwrap();
+        shop.record(opt_in(phone(i))).await.unwrap();
     }
     folder
 }

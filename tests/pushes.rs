@@ -5,6 +5,9 @@
 //! comes, it has one effect.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod common;
+
+use common::{opt_in, phone};
 use futures_util::TryStreamExt;
 use optin106::clock::{Clock, SystemClock};
 use optin106::entry::State;
@@ -20,7 +23,7 @@ use optin106::stop::Intent;
 use optin106::store::SqliteStore;
 use optin106::testing::ManualClock;
 use optin106::testing::gateway::{Account, CALLBACK_PATH, Gateway, PushError, Pushing, Record, serve};
-use optin106::{Audience, Days, Evidence, Method, Notice, OptIn, Optin106, Owner, Phone, Purpose, Shop, Timestamp};
+use optin106::{Audience, Optin106, Owner, Purpose, Shop, Timestamp};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -31,10 +34,6 @@ use tokio::net::{TcpListener, TcpStream};
 const READS_THE_ANSWER: [&str; 6] = ["aliyun", "chuanglan", "montnets", "tencent", "ucloud", "yunpian"];
 /// Half a minute in all.
 const PATIENCE: (u32, Duration) = (3000, Duration::from_millis(10));
-
-fn phone() -> Phone {
-    Phone::from_u64(13_800_000_001).unwrap()
-}
 
 /// A call as it came, and what taking it in did.
 struct Came {
@@ -181,29 +180,22 @@ async fn platform(name: &'static str) {
     let filed = of.templates().iter().fold(filed, |f, t| f.template(t.code.clone(), t.filed.clone()));
     let shop = Shop::new("shop-a", Owner::new("owner-1").unwrap(), &signature).unwrap().contact("400-000-0000");
     let shop = optin.shop(shop.at_account(account.clone(), filed)).await.unwrap();
-    let given: Timestamp = "2026-11-01T10:00:00+08:00".parse().unwrap();
-    let opt_in = OptIn::new(phone(), [Purpose::Promotion], Method::UntickedCheckbox)
-        .at(given)
-        .notice(Notice::new("v1", "同意接收本店促销短信,每30天不超过4条,有效期12个月,回复R可随时拒收"))
-        .promise(4, Days(30))
-        .valid_until(given.plus_days(360))
-        .evidence(Evidence::reference("page", "checkout#marketing-sms", [7; 32]));
-    shop.record(opt_in).await.unwrap();
+    shop.record(opt_in(phone(1))).await.unwrap();
 
     let web = Arc::new(Web::new(optin.clone(), account.clone(), name));
     let server = tokio::spawn(Arc::clone(&web).serve(listener));
     let text = of.templates().iter().find_map(|t| body_of(&t.filed)).unwrap_or_else(|| "会员，新品8折。".into());
     let campaign = shop.campaign("one", Purpose::Promotion).text(text).via(account);
-    let campaign = campaign.plan(Audience::iter([phone()])).await.unwrap();
+    let campaign = campaign.plan(Audience::iter([phone(1)])).await.unwrap();
     campaign.run().await.unwrap();
     until(name, || gateway.pushes_made().received == 1).await;
     let rows: Vec<_> = campaign.report_rows().try_collect().await.unwrap();
     assert_eq!(rows.iter().map(|r| r.state).collect::<Vec<_>>(), [Some(State::Delivered)], "{name}");
 
-    let said = format!("number={}&text=R&signature={}", phone().to_u64(), percent(&signature));
+    let said = format!("number={}&text=R&signature={}", phone(1).to_u64(), percent(&signature));
     let (status, told) = ask(&address, "POST", "/__gateway/reply", &said).await;
     assert_eq!((status, told), (200, format!("{{\"tries\":{}}}", web.tries())), "{name}");
-    assert!(!optin.lookup(phone()).await.unwrap().stops.is_empty(), "{name}");
+    assert!(!optin.lookup(phone(1)).await.unwrap().stops.is_empty(), "{name}");
 
     // The exact answer has ended it: what was called is what was needed, and nothing is under way.
     let (calls, one) = (2 * web.tries(), web.tries() as usize);
@@ -218,7 +210,7 @@ async fn platform(name: &'static str) {
             let (kind, repeated) = match &events[..] {
                 [IntakeEvent::Report(r)] => ("report", r.repeated),
                 [IntakeEvent::Reply(r)] => {
-                    assert_eq!((r.phone, r.reading.intent), (phone(), Intent::Stop), "{name}");
+                    assert_eq!((r.phone, r.reading.intent), (phone(1), Intent::Stop), "{name}");
                     ("reply", r.recorded.repeated)
                 }
                 other => panic!("{name}: {other:?}"),

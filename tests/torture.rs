@@ -10,6 +10,10 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a test that fails says so")]
 
+#[path = "support/draw.rs"]
+mod draw;
+
+use draw::Draw;
 use futures_util::StreamExt;
 use optin106::clock::{Clock, Sleep, SystemClock};
 use optin106::entry::State;
@@ -95,22 +99,6 @@ fn number_var(name: &str, default: u64) -> u64 {
 fn clock() -> Arc<dyn Clock> {
     let by_ms = var("OPTIN106_SHIFT_MS").unwrap().parse().unwrap();
     Arc::new(Shifted { inner: SystemClock::new(), by_ms })
-}
-
-/// splitmix64: the choices of a run.
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % n
-    }
-    fn between(&mut self, a: u64, b: u64) -> Duration {
-        Duration::from_millis(a + self.below(b - a))
-    }
 }
 
 fn main() {

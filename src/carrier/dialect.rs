@@ -2,16 +2,19 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::coding::Coding;
 use super::login::Authenticator;
-use super::pdu::{FieldError, Octets};
+use super::pdu::{FieldError, Octets, Sequence};
 use super::split::Segment;
 use super::valid::ValidTime;
 use super::{Protocol, cmpp, sgip, smgp};
 use crate::clock::Timestamp;
 use crate::phone::Phone;
-use crate::provider::wire::CodeRow;
+use crate::provider::wire::{Class, CodeRow, row};
+use crate::provider::{Blame, Consequence, Outcome};
+use crate::secret::{MissingVariable, Secret};
 
 /// The number of a request: the four bytes of CMPP and SMGP, or SGIP's twelve.
 pub(crate) type Number = u128;
@@ -122,6 +125,16 @@ pub(crate) enum LoginFault {
     Passing,
 }
 
+/// What the papers say of times and room, where the settings say nothing.
+pub(crate) struct Papers {
+    /// C.
+    pub(crate) heartbeat: Duration,
+    /// T.
+    pub(crate) answer_within: Duration,
+    /// Of one submit, with a full segment.
+    pub(crate) receivers: usize,
+}
+
 /// One protocol with one account's settings.
 pub(crate) trait Dialect: fmt::Debug + Send + Sync {
     fn protocol(&self) -> Protocol;
@@ -139,6 +152,10 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
     fn refuses_whole(&self) -> bool;
 
     fn codes(&self) -> &'static [CodeRow];
+
+    fn papers(&self) -> Papers {
+        Papers { heartbeat: Duration::from_secs(180), answer_within: Duration::from_secs(60), receivers: 100 }
+    }
 
     fn login_fault(&self, status: u32) -> LoginFault;
 
@@ -182,17 +199,61 @@ pub(crate) fn source(access: &str, extension: Option<&str>) -> Result<Octets<21>
 }
 
 /// The digits behind the access number; `None` when the gateway told another number, or none behind it.
-pub(crate) fn extension(to: &Octets<21>, access: &str) -> Option<String> {
-    let text = to.text();
-    let rest = text.strip_prefix(access)?;
+pub(crate) fn extension(to: &str, access: &str) -> Option<String> {
+    let rest = to.strip_prefix(access)?;
     (!rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit())).then(|| rest.to_owned())
 }
 
-/// `YYMMDDhhmm` of a report, in Beijing time.
-pub(crate) fn minute(field: &[u8]) -> Option<Timestamp> {
-    let text = std::str::from_utf8(field).ok().filter(|t| t.len() == 10 && t.bytes().all(|b| b.is_ascii_digit()))?;
-    let pair = |at: usize| text[at..at + 2].parse::<i8>().ok();
-    let year = 2000 + i16::from(pair(0)?);
-    let at = jiff::civil::DateTime::new(year, pair(2)?, pair(4)?, pair(6)?, pair(8)?, 0, 0).ok()?;
-    Some(Timestamp::from_civil(at))
+/// A moment of a report or reply, to the minute or the second.
+pub(crate) fn moment(field: &[u8]) -> Option<Timestamp> {
+    std::str::from_utf8(field).ok().and_then(Timestamp::parse_compact)
+}
+
+/// The number of CMPP and SMGP.
+pub(crate) const fn sequence(number: Number) -> Sequence {
+    Sequence(number as u32)
+}
+
+/// A setting that is no secret.
+pub(crate) fn variable(name: &'static str) -> Result<String, MissingVariable> {
+    Secret::from_env(name).map(|s| s.expose().to_owned())
+}
+
+/// After "too fast" an account rests so long.
+pub(crate) const TOO_FAST: Consequence = Consequence::Rest(Duration::from_millis(500));
+
+/// A code that puts a setting of the account in the wrong.
+pub(crate) const fn ours(code: &'static str, remedy: &'static str) -> CodeRow {
+    of_account(code, Class::InvalidRequest, remedy)
+}
+
+/// A code that refuses the account itself.
+pub(crate) const fn login(code: &'static str, remedy: &'static str) -> CodeRow {
+    of_account(code, Class::Auth, remedy)
+}
+
+const fn of_account(code: &'static str, class: Class, remedy: &'static str) -> CodeRow {
+    row(code, class, Outcome::Rejected(Blame::Account), Consequence::Hold, remedy)
+}
+
+/// A code that says "later".
+pub(crate) const fn busy(code: &'static str, remedy: &'static str) -> CodeRow {
+    row(code, Class::Throttled, Outcome::Unsent, TOO_FAST, remedy)
+}
+
+pub(crate) const fn content(code: &'static str, remedy: &'static str) -> CodeRow {
+    row(code, Class::ContentRejected, Outcome::Rejected(Blame::Content), Consequence::None, remedy)
+}
+
+pub(crate) const fn person(code: &'static str, then: Consequence, remedy: &'static str) -> CodeRow {
+    row(code, Class::NumberInvalid, Outcome::Rejected(Blame::Person), then, remedy)
+}
+
+/// Every protocol's first row.
+pub(crate) const TAKEN: CodeRow = row("0", Class::Accepted, Outcome::Accepted, Consequence::None, "Nothing to do.");
+
+/// A number that the gateway has seen before.
+pub(crate) const fn doubled(code: &'static str) -> CodeRow {
+    const REMEDY: &str = "An earlier copy may have been taken: wait for its report, do not send it again.";
+    row(code, Class::DuplicateRequest, Outcome::Unknown, Consequence::None, REMEDY)
 }

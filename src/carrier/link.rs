@@ -26,7 +26,7 @@ use tokio::task::JoinHandle;
 
 use super::assemble::{Assembler, Limits};
 use super::coding::{Coding, Reference, header};
-use super::dialect::{self, Arrival, Dialect, Given, Letter, LoginFault, Number};
+use super::dialect::{self, Arrival, Dialect, Given, Letter, LoginFault, Number, Papers};
 use super::job::{CancelOnDrop, Job, Queued};
 use super::parts::{Parts, Told, Whole};
 use super::pdu::FieldError;
@@ -58,7 +58,7 @@ pub enum AccountError {
     Field(#[from] FieldError),
     /// A variable is unset.
     #[error(transparent)]
-    Missing(MissingVariable),
+    Missing(#[from] MissingVariable),
 }
 
 /// Why a link cannot be opened.
@@ -85,8 +85,8 @@ pub struct LinkSettings {
     bind: Option<SocketAddr>,
     connections: usize,
     pub(crate) window: usize,
-    pub(crate) heartbeat: Duration,
-    pub(crate) answer_within: Duration,
+    heartbeat: Option<Duration>,
+    answer_within: Option<Duration>,
     pub(crate) login_within: Duration,
     pub(crate) tries: u8,
     reconnect: (Duration, Duration),
@@ -116,17 +116,17 @@ pub enum Meaning {
 }
 
 impl LinkSettings {
-    /// A gateway at `host:port`: one connection, a window of 16, a heartbeat after 3 minutes, 60 s for an answer, three
-    /// tries (SGIP: 30 s and 30 s), one receiver a submit, 100 people a request, no limit
-    /// of speed; 1 s, doubled up to a minute, between tries to connect.
+    /// A gateway at `host:port`: one connection, a window of 16, a heartbeat after 3 minutes and 60 s for an answer (SGIP:
+    /// 30 s each), three tries, one receiver a submit, 100 people a request, no limit of speed; 1 s, doubled up to a
+    /// minute, between tries to connect.
     pub fn new(address: impl Into<String>) -> Self {
         Self {
             address: address.into(),
             bind: None,
             connections: 1,
             window: 16,
-            heartbeat: Duration::from_secs(180),
-            answer_within: Duration::from_secs(60),
+            heartbeat: None,
+            answer_within: None,
             login_within: Duration::from_secs(10),
             tries: 3,
             reconnect: (Duration::from_secs(1), Duration::from_secs(60)),
@@ -164,14 +164,14 @@ impl LinkSettings {
     /// C: after so long without a byte either way the gateway is asked whether it is there (SGIP: the link is ended).
     #[must_use]
     pub fn heartbeat(mut self, c: Duration) -> Self {
-        self.heartbeat = c;
+        self.heartbeat = Some(c);
         self
     }
 
     /// T: a submit that is not answered so long after it was written is in doubt; a heartbeat is repeated.
     #[must_use]
     pub fn answer_within(mut self, t: Duration) -> Self {
-        self.answer_within = t;
+        self.answer_within = Some(t);
         self
     }
 
@@ -211,7 +211,7 @@ impl LinkSettings {
         self
     }
 
-    /// Receivers of one submit when all get the same text, to 100. Only where the operator says that it works.
+    /// Receivers of one submit when all get the same text, to 100 (SGIP: 84 have room). Only where the operator says that it works.
     #[must_use]
     pub fn receivers(mut self, n: usize) -> Self {
         self.receivers = n;
@@ -256,9 +256,9 @@ impl LinkSettings {
         range((1..=100).contains(&self.receivers), "receivers", "1 to 100")?;
         range((1..=1000).contains(&self.people), "people_per_request", "1 to 1000")?;
         range(self.tries > 0, "tries", "above 0")?;
-        let longer = |t: Duration| t >= Duration::from_millis(1);
-        range(longer(self.heartbeat) && longer(self.answer_within), "heartbeat and answer_within", "1 ms and more")?;
-        range(longer(self.login_within), "login_within", "1 ms and more")
+        let times = [self.heartbeat, self.answer_within, Some(self.login_within)];
+        let long = times.into_iter().flatten().all(|t| t >= Duration::from_millis(1));
+        range(long, "heartbeat, answer_within and login_within", "1 ms and more")
     }
 }
 
@@ -310,6 +310,8 @@ pub enum Status {
 pub(crate) struct Shared {
     pub(crate) dialect: Box<dyn Dialect>,
     pub(crate) settings: LinkSettings,
+    /// The settings' times and room, or else the papers'.
+    pub(crate) agreed: Papers,
     pub(crate) clock: Arc<dyn Clock>,
     queue: Mutex<VecDeque<Queued>>,
     wakes: Vec<Arc<Notify>>,
@@ -358,7 +360,7 @@ impl Shared {
                 Meaning::Content => (Blame::Content, Consequence::None),
                 Meaning::Person => (Blame::Person, Consequence::None),
                 Meaning::Stopped => (Blame::Person, Consequence::StopEveryone),
-                Meaning::TooFast => return Verdict::unsent(text, Consequence::Rest(Duration::from_millis(500))),
+                Meaning::TooFast => return Verdict::unsent(text, dialect::TOO_FAST),
             };
             return Verdict::rejected(blame, consequence, text);
         }
@@ -583,7 +585,12 @@ impl Link {
             CarrierAccount::Sgip(account) => Box::new(account),
             CarrierAccount::Smgp(account) => Box::new(account),
         };
-        let settings = of_protocol(settings, &*dialect);
+        let papers = dialect.papers();
+        let agreed = Papers {
+            heartbeat: settings.heartbeat.unwrap_or(papers.heartbeat),
+            answer_within: settings.answer_within.unwrap_or(papers.answer_within),
+            receivers: settings.receivers.min(papers.receivers),
+        };
         let mut seed = [0; 8];
         clock.fill(&mut seed);
         let [a, b, c, d, reference @ ..] = seed;
@@ -593,6 +600,7 @@ impl Link {
         let shared = Arc::new(Shared {
             dialect,
             settings,
+            agreed,
             clock,
             queue: Mutex::default(),
             wakes: (0..n).map(|_| Arc::default()).collect(),
@@ -713,8 +721,7 @@ impl Link {
         let national = phone.national();
         parts.extend([national.as_str(), to, &text]);
         let event_id = event_id("reply", &parts);
-        let to = super::pdu::Octets::new(to).unwrap_or_default();
-        let extension = dialect::extension(&to, self.shared.dialect.access());
+        let extension = dialect::extension(to, self.shared.dialect.access());
         Inbound::Reply(Reply { event_id, phone, text, extension, signature: None, at })
     }
 
@@ -753,7 +760,7 @@ impl Link {
     fn letters(&self, request: &Request<'_>, job: &Arc<Job>) -> Option<Vec<Queued>> {
         let rendition = request.rendition();
         let source = dialect::source(self.shared.dialect.access(), rendition.extension()).ok()?;
-        let together = if request.is_personal() { 1 } else { self.shared.settings.receivers };
+        let together = if request.is_personal() { 1 } else { self.shared.agreed.receivers };
         let same = if request.is_personal() { None } else { Some(self.segments(rendition.text()).ok()?) };
         let mut letters = Vec::with_capacity(request.tickets().len().div_ceil(together));
         for (n, tickets) in request.tickets().chunks(together).enumerate() {
@@ -784,22 +791,6 @@ impl fmt::Debug for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Link({:?}, {:?})", self.shared, self.status())
     }
-}
-
-/// SGIP has half the times, and room for so many receivers only.
-fn of_protocol(mut settings: LinkSettings, dialect: &dyn Dialect) -> LinkSettings {
-    if !dialect.keeps_open() {
-        let papers = LinkSettings::new("");
-        if settings.heartbeat == papers.heartbeat {
-            settings.heartbeat = Duration::from_secs(30);
-        }
-        if settings.answer_within == papers.answer_within {
-            settings.answer_within = Duration::from_secs(30);
-        }
-        // 2048 bytes with 140 of content.
-        settings.receivers = settings.receivers.min(84);
-    }
-    settings
 }
 
 fn profile(name: &'static str, people: u16) -> Profile {

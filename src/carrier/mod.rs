@@ -26,6 +26,8 @@ pub mod frame;
 mod job;
 pub mod link;
 pub mod listen;
+#[cfg(test)]
+mod listen_tests;
 pub mod login;
 mod parts;
 pub mod pdu;

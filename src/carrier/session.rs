@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
-use super::dialect::{Given, Heard, LoginFault, Number};
+use super::dialect::{Given, Heard, LoginFault, Number, Papers};
 use super::frame::Framer;
 use super::job::Queued;
 use super::link::Shared;
@@ -279,22 +279,22 @@ impl<'a> Session<'a> {
 
     /// Sets the timer to the next moment at which something is due.
     fn arm(&mut self) {
-        let s = &self.shared.settings;
+        let (agreed, login_within) = (&self.shared.agreed, self.shared.settings.login_within);
         let now = self.shared.clock.mono();
         let mut next = match self.phase {
-            Phase::LoggingIn => self.began + s.login_within,
-            Phase::Ending(at) => at + s.login_within,
-            Phase::Open | Phase::Closing if self.tests > 0 => self.test_at + s.answer_within,
-            Phase::Open | Phase::Closing => self.heard.max(self.said) + s.heartbeat,
+            Phase::LoggingIn => self.began + login_within,
+            Phase::Ending(at) => at + login_within,
+            Phase::Open | Phase::Closing if self.tests > 0 => self.test_at + agreed.answer_within,
+            Phase::Open | Phase::Closing => self.heard.max(self.said) + agreed.heartbeat,
         };
         if let Some((at, _)) = self.order.front() {
-            next = next.min(*at + s.answer_within);
+            next = next.min(*at + agreed.answer_within);
         }
         if let Some(mark) = self.marks.front() {
             next = next.min(mark.deadline);
         }
         let blocked = self.paused.max(self.shared.may_write_at());
-        if blocked > now && self.phase == Phase::Open {
+        if blocked > now && matches!(self.phase, Phase::Open | Phase::Closing) {
             next = next.min(blocked);
         }
         match &self.timer {
@@ -459,8 +459,12 @@ impl<'a> Session<'a> {
         while self.order.front().is_some_and(|(_, n)| !self.waiting.contains_key(n)) {
             self.order.pop_front();
         }
-        let said = if result == 0 { Said::Accepted(number, given) } else { Said::Code(result) };
-        if self.shared.verdict(result).consequence == Consequence::None || !self.too_fast(result) {
+        if result == 0 {
+            return self.segment(letter, segment, Said::Accepted(number, given));
+        }
+        let said = Said::Code(result);
+        // "Too fast" is the only code by which nothing is settled.
+        if self.shared.verdict(result).outcome != Outcome::Unsent {
             return self.segment(letter, segment, said);
         }
         self.paused = self.shared.clock.mono() + PAUSE;
@@ -472,10 +476,6 @@ impl<'a> Session<'a> {
         } else {
             self.segment(letter, segment, said);
         }
-    }
-
-    fn too_fast(&self, result: u32) -> bool {
-        self.shared.verdict(result).outcome == Outcome::Unsent
     }
 
     /// What is known of a segment; once all of a message are, its people have their verdict.
@@ -560,8 +560,8 @@ impl<'a> Session<'a> {
 
     /// What the time has brought.
     fn tick(&mut self) -> Option<End> {
-        let s = &self.shared.settings;
-        let (answer_within, login_within, heartbeat, tries) = (s.answer_within, s.login_within, s.heartbeat, s.tries);
+        let Papers { heartbeat, answer_within, .. } = self.shared.agreed;
+        let (login_within, tries) = (self.shared.settings.login_within, self.shared.settings.tries);
         let now = self.shared.clock.mono();
         while let Some((at, number)) = self.order.front().copied()
             && at + answer_within <= now

@@ -17,10 +17,10 @@ use super::login::Authenticator;
 use super::pdu::{Octets, Sequence};
 use super::session::Stream;
 use super::split::split;
-use super::{CarrierAccount, Protocol, cmpp};
+use super::{CarrierAccount, Protocol, cmpp, sgip};
 use crate::clock::{Clock, Timestamp};
 use crate::phone::Phone;
-use crate::provider::{Blame, Outcome, Verdict};
+use crate::provider::{Blame, Consequence, Outcome, Verdict};
 use crate::secret::Secret;
 use crate::testing::ManualClock;
 
@@ -159,23 +159,29 @@ impl Bench {
 
     /// Puts a message for each of so many people into the queue.
     async fn send(&self, people: usize, text: &str, within: Duration) -> Arc<Job> {
-        let job = Job::new(people, self.clock.mono() + within);
-        let segments: Arc<[_]> = split(text, Coding::UCS2, Reference::Byte(7)).unwrap().into();
-        let letters = (0..people).map(|place| Queued {
-            job: Arc::clone(&job),
-            places: place..place + 1,
-            letter: Letter {
-                to: vec![Phone::from_u64(13_800_000_000 + place as u64).unwrap()],
-                segments: Arc::clone(&segments),
-                source: Octets::new("10690001").unwrap(),
-                valid: None,
-            },
-            serial: place as u64,
-        });
-        self.link.shared().push(letters.collect::<Vec<_>>());
+        let job = hand_over(&self.link, people, text, self.clock.mono() + within);
         settle().await;
         job
     }
+}
+
+/// Gives a link one message a person.
+fn hand_over(link: &Link, people: usize, text: &str, deadline: Duration) -> Arc<Job> {
+    let job = Job::new(people, deadline);
+    let segments: Arc<[_]> = split(text, Coding::UCS2, Reference::Byte(7)).unwrap().into();
+    let letters = (0..people).map(|place| Queued {
+        job: Arc::clone(&job),
+        places: place..place + 1,
+        letter: Letter {
+            to: vec![Phone::from_u64(13_800_000_000 + place as u64).unwrap()],
+            segments: Arc::clone(&segments),
+            source: Octets::new("10690001").unwrap(),
+            valid: None,
+        },
+        serial: place as u64,
+    });
+    link.shared().push(letters.collect::<Vec<_>>());
+    job
 }
 
 const S: fn(u64) -> Duration = Duration::from_secs;
@@ -484,6 +490,113 @@ fn closing_waits_for_the_open_answers_and_says_goodbye() {
 }
 
 #[test]
+fn a_part_that_came_too_fast_is_sent_before_a_close() {
+    run(async {
+        let mut bench = Bench::new(settings());
+        let mut gateway = bench.up().await;
+        let job = bench.send(1, &"测".repeat(150), S(50)).await;
+        let parts = gateway.submits().await;
+        let clock = bench.clock.clone();
+        let closing = tokio::spawn(bench.link.close());
+        settle().await;
+        for (sequence, result) in parts.into_iter().zip([0, 8, 0]) {
+            gateway.answer(sequence, result).await;
+        }
+        assert!(gateway.next().await.is_none(), "neither the part nor the end at once");
+        clock.advance(Duration::from_millis(200));
+        let again = gateway.submits().await;
+        assert_eq!(again.len(), 1, "with no other event to wake it");
+        gateway.answer(again[0], 0).await;
+        let end = gateway.next().await.unwrap();
+        assert_eq!(end.body, cmpp::Body::Terminate);
+        gateway.say(end.sequence, cmpp::Body::TerminateResp).await;
+        closing.await.unwrap();
+        assert_eq!(outcomes(&job), all(1, Outcome::Accepted, ""));
+    });
+}
+
+/// Nothing but 0 is an acceptance, and what goes back rests or waits for a person.
+#[test]
+fn each_code_has_one_row_and_says_what_to_do() {
+    for protocol in [Protocol::Cmpp(cmpp::Version::V30), Protocol::Sgip, Protocol::Smgp] {
+        let mut seen = BTreeSet::new();
+        for row in super::link::codes(protocol) {
+            let number: u32 = row.code.parse().unwrap();
+            assert_eq!(number.to_string(), row.code, "{protocol:?}: as the engine spells it");
+            assert!(seen.insert(number), "{protocol:?} has {number} twice");
+            assert_eq!(row.outcome == Outcome::Accepted, number == 0, "{protocol:?} {number}");
+            assert!(row.remedy.ends_with('.'), "{protocol:?} {number}");
+            let rests = matches!(row.consequence, Consequence::Rest(_));
+            match row.outcome {
+                Outcome::Unsent => assert!(rests, "{protocol:?} {number} would be tried again at once"),
+                Outcome::Rejected(Blame::Account) => {
+                    assert!(rests || row.consequence == Consequence::Hold, "{protocol:?} {number}");
+                }
+                Outcome::Accepted | Outcome::Unknown | Outcome::Rejected(_) => {
+                    assert!(!rests, "{protocol:?} {number}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_sgip_link_that_is_idle_is_ended_and_opened_again() {
+    run(async {
+        let clock = ManualClock::new("2026-12-11T10:00:00+08:00".parse().unwrap());
+        let (to, mut pipes) = mpsc::unbounded_channel();
+        let dial = Arc::new(Pipes { to, room: 1 << 16 });
+        let account = crate::testing::carrier::account(Protocol::Sgip);
+        let link = Link::open_by(account, settings(), Arc::new(clock.clone()), dial).unwrap();
+        for _ in 0..2 {
+            settle().await;
+            assert!(pipes.try_recv().is_err(), "not while there is nothing to send");
+            let job = hand_over(&link, 1, "你好", clock.mono() + S(5));
+            settle().await;
+            let mut stream = pipes.try_recv().unwrap();
+            assert!(matches!(sgip_next(&mut stream).await, sgip::Body::Bind(_)));
+            assert!(matches!(sgip_next(&mut stream).await, sgip::Body::Submit(_)));
+            settle().await;
+            assert_eq!(outcomes_now(&job), Some(Outcome::Accepted));
+            clock.advance(S(29));
+            settle().await;
+            assert_eq!(link.status(), [Status::Up]);
+            clock.advance(S(1));
+            assert!(matches!(sgip_next(&mut stream).await, sgip::Body::Unbind));
+            settle().await;
+            assert_eq!(link.status(), [Status::Idle]);
+        }
+    });
+}
+
+fn outcomes_now(job: &Job) -> Option<Outcome> {
+    futures_util::FutureExt::now_or_never(job.finished())?;
+    job.answers().0.first().map(|v| v.outcome)
+}
+
+/// What the SP said next, answered well.
+async fn sgip_next(stream: &mut DuplexStream) -> sgip::Body {
+    settle().await;
+    let mut head = [0; 4];
+    stream.read_exact(&mut head).await.unwrap();
+    let mut pdu = head.to_vec();
+    pdu.resize(u32::from_be_bytes(head) as usize, 0);
+    stream.read_exact(&mut pdu[4..]).await.unwrap();
+    let sgip::Pdu { sequence, body } = sgip::Pdu::decode(&pdu).unwrap();
+    let well = sgip::Answer { result: 0, reserve: Octets::EMPTY };
+    let answer = match &body {
+        sgip::Body::Bind(_) => sgip::Body::BindResp(well),
+        sgip::Body::Submit(_) => sgip::Body::SubmitResp(well),
+        _ => sgip::Body::UnbindResp,
+    };
+    let mut out = Vec::new();
+    sgip::Pdu { sequence, body: answer }.encode(&mut out);
+    stream.write_all(&out).await.unwrap();
+    settle().await;
+    body
+}
+
+#[test]
 fn the_speed_is_that_of_the_account() {
     run(async {
         let mut bench = Bench::new(settings().window(100).per_second(10));
@@ -514,26 +627,8 @@ fn session_costs() {
         let clock: Arc<dyn Clock> = Arc::new(crate::clock::SystemClock::new());
         let account = crate::testing::carrier::account(protocol);
         let link = Link::open(account, LinkSettings::new(address), Arc::clone(&clock)).unwrap();
-        let segments: Arc<[_]> =
-            split("【测试签名】双12今晚8点开抢，满200减25。拒收请回复R", Coding::UCS2, Reference::Byte(1))
-                .unwrap()
-                .into();
-        let job = |people: usize| {
-            let job = Job::new(people, clock.mono() + S(600));
-            let letters = (0..people).map(|place| Queued {
-                job: Arc::clone(&job),
-                places: place..place + 1,
-                letter: Letter {
-                    to: vec![Phone::from_u64(13_800_000_000 + place as u64).unwrap()],
-                    segments: Arc::clone(&segments),
-                    source: Octets::new("10690001").unwrap(),
-                    valid: None,
-                },
-                serial: place as u64,
-            });
-            link.shared().push(letters.collect::<Vec<_>>());
-            job
-        };
+        let text = "【测试签名】双12今晚8点开抢，满200减25。拒收请回复R";
+        let job = |people| hand_over(&link, people, text, clock.mono() + S(600));
         job(1).finished().await;
         let began = clock.mono();
         let mut open = VecDeque::new();

@@ -516,26 +516,14 @@ impl Row<'_> {
     }
 }
 
-/// The moment of an event that is told to the minute. Its last second is taken, so that no refusal seems older than it is;
-/// the moment of the notice where that lies in the same minute.
+/// The moment of an event that is told to the minute; the moment of the notice where that lies in the same minute.
 fn moment(minute: &str, notified: &str) -> Option<Timestamp> {
-    let from = spelled_out(minute)?;
+    let to = Timestamp::parse_compact(minute)?;
     if minute.trim().len() > 10 {
-        return Some(from);
+        return Some(to);
     }
-    let to = from.plus(Duration::from_secs(59));
-    Some(spelled_out(notified).filter(|n| (from..=to).contains(n)).unwrap_or(to))
-}
-
-/// `yyMMddHHmm` or `yyMMddHHmmss`, Beijing's.
-fn spelled_out(s: &str) -> Option<Timestamp> {
-    let s = s.trim();
-    if !matches!(s.len(), 10 | 12) || !s.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    let second = s.get(10..12).unwrap_or("00");
-    let civil = format!("20{}-{}-{} {}:{}:{second}", &s[..2], &s[2..4], &s[4..6], &s[6..8], &s[8..10]);
-    Timestamp::parse_beijing(&civil).ok()
+    let from = to.minus(Duration::from_secs(59));
+    Some(Timestamp::parse_compact(notified).filter(|n| (from..=to).contains(n)).unwrap_or(to))
 }
 
 #[derive(serde::Deserialize)]

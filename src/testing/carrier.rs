@@ -295,6 +295,15 @@ struct World {
     in_window: u32,
 }
 
+impl World {
+    fn acknowledged(&mut self, name: &str) {
+        self.counts.acknowledged += 1;
+        if let Some(at) = self.told.iter().position(|(n, _)| n == name) {
+            self.told.swap_remove(at);
+        }
+    }
+}
+
 struct Shared {
     settings: GatewaySettings,
     clock: Arc<dyn Clock>,
@@ -493,10 +502,8 @@ enum Numbered {
     Sgip(sgip::Number),
 }
 
-fn digits(field: &[u8]) -> u64 {
-    let text = String::from_utf8_lossy(field);
-    let text = if text.len() == 13 { text.trim_start_matches("86") } else { &text };
-    text.parse().unwrap_or(0)
+fn digits<const N: usize>(field: &Octets<N>) -> u64 {
+    field.phone().map_or(0, crate::Phone::to_u64)
 }
 
 fn encode_cmpp(sequence: Sequence, body: cmpp::Body) -> Vec<u8> {
@@ -565,10 +572,10 @@ impl Shared {
             cmpp::Body::Submit(submit) => {
                 let phones = match &submit.terminals {
                     cmpp::Terminals::V20 { dest_terminal_id, .. } => {
-                        dest_terminal_id.as_slice().iter().map(|f| digits(f.as_bytes())).collect()
+                        dest_terminal_id.as_slice().iter().map(digits).collect()
                     }
                     cmpp::Terminals::V30 { dest_terminal_id, .. } => {
-                        dest_terminal_id.as_slice().iter().map(|f| digits(f.as_bytes())).collect()
+                        dest_terminal_id.as_slice().iter().map(digits).collect()
                     }
                 };
                 let submitted = Submitted {
@@ -606,7 +613,7 @@ impl Shared {
             smgp::Body::DeliverResp(answer) => Came::Stored(answer.msg_id.to_string()),
             smgp::Body::Submit(submit) => {
                 let submitted = Submitted {
-                    phones: submit.dest_term_id.as_slice().iter().map(|f| digits(f.as_bytes())).collect(),
+                    phones: submit.dest_term_id.as_slice().iter().map(digits).collect(),
                     content: submit.content.as_bytes().to_vec(),
                     coding: submit.msg_format,
                     flagged: submit.tlvs.byte(smgp::tag::TP_UDHI) == Some(1),
@@ -633,7 +640,7 @@ impl Shared {
             sgip::Body::DeliverResp(_) | sgip::Body::ReportResp(_) => Came::Stored(sequence.to_string()),
             sgip::Body::Submit(submit) => {
                 let submitted = Submitted {
-                    phones: submit.user_number.as_slice().iter().map(|f| digits(f.as_bytes())).collect(),
+                    phones: submit.user_number.as_slice().iter().map(digits).collect(),
                     content: submit.content.as_bytes().to_vec(),
                     coding: submit.message_coding,
                     flagged: submit.tp_udhi == 1,
@@ -1027,11 +1034,7 @@ impl Talk {
                 Next::Close
             }
             Came::Stored(name) => {
-                let mut world = lock(&shared.world);
-                world.counts.acknowledged += 1;
-                if let Some(at) = world.told.iter().position(|(n, _)| *n == name) {
-                    world.told.swap_remove(at);
-                }
+                lock(&shared.world).acknowledged(&name);
                 Next::On
             }
             Came::Submit(submitted, numbered) if self.logged_in => self.submit(&submitted, numbered, out),
@@ -1224,12 +1227,7 @@ async fn conversation(
                         }
                         Ok(sgip::Pdu { body: sgip::Body::BindResp(_), .. }) => return Err(refused()),
                         Ok(sgip::Pdu { sequence, .. }) => {
-                            let name = sequence.to_string();
-                            let mut world = lock(&shared.world);
-                            world.counts.acknowledged += 1;
-                            if let Some(at) = world.told.iter().position(|(n, _)| *n == name) {
-                                world.told.swap_remove(at);
-                            }
+                            lock(&shared.world).acknowledged(&sequence.to_string());
                         }
                         Err(_) => return Err(refused()),
                     }

@@ -1,5 +1,6 @@
 //! The line to a platform: plain HTTP/1.1 in front of a gateway, on which each call meets the fault that is its turn.
 
+use super::draw::Draw;
 use optin106::clock::Clock;
 use optin106::testing::gateway::{Call, Gateway, Reply, Script, Step};
 use std::collections::{BTreeMap, VecDeque};
@@ -51,29 +52,6 @@ impl Kind {
         Self::WrongIds,
         Self::WrongLength,
     ];
-}
-
-/// splitmix64: the choices of a round.
-pub(crate) struct Draw(pub(crate) u64);
-
-impl Draw {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn coin(&mut self) -> bool {
-        self.next() & 1 == 0
-    }
-
-    pub(crate) fn shuffle<T>(&mut self, list: &mut [T]) {
-        for i in (1..list.len()).rev() {
-            list.swap(i, (self.next() % (i as u64 + 1)) as usize);
-        }
-    }
 }
 
 pub(crate) struct Line {

@@ -1,18 +1,19 @@
 //! An account at a CMPP gateway, as the session engine speaks for it. Source: sections 1, 6, 7, 10 and 11.
 
-use std::time::Duration;
-
 use super::{Answer, Body, Connect, Pdu, Report, ResultCode, Service, Terminal, Version, source_authenticator};
 use crate::carrier::Protocol;
-use crate::carrier::dialect::{Arrival, Dialect, Given, Heard, Letter, LoginFault, Number, encoded, minute};
+use crate::carrier::dialect::{
+    self, Arrival, Dialect, Given, Heard, Letter, LoginFault, Number, TAKEN, busy, content, doubled, encoded, moment,
+    ours, person, sequence, variable,
+};
 use crate::carrier::login::{self, Authenticator, LoginTime, NameForm};
-use crate::carrier::pdu::{FieldError, Octets, Sequence};
+use crate::carrier::pdu::{FieldError, Octets};
 use crate::carrier::split::Segment;
 use crate::clock::Timestamp;
 use crate::phone::Phone;
-use crate::provider::wire::{Class, CodeRow, event_id, row};
-use crate::provider::{Blame, Consequence, Outcome};
-use crate::secret::{MissingVariable, Secret};
+use crate::provider::Consequence;
+use crate::provider::wire::{CodeRow, event_id};
+use crate::secret::Secret;
 
 /// An account at a China Mobile gateway. `Debug` shows no secret.
 #[derive(Clone, Debug)]
@@ -51,9 +52,8 @@ impl Account {
     /// # Errors
     /// [`AccountError`](crate::carrier::link::AccountError) naming what is unset or does not fit.
     pub fn from_env() -> Result<Self, crate::carrier::link::AccountError> {
-        let text = |name| Secret::from_env(name).map(|s| s.expose().to_owned());
-        let (id, secret) = (text("CMPP_SP_ID")?, Secret::from_env("CMPP_SECRET")?);
-        Ok(Self::new(&id, secret, &text("CMPP_SERVICE_ID")?, &text("CMPP_ACCESS_NUMBER")?)?)
+        let (id, secret) = (variable("CMPP_SP_ID")?, Secret::from_env("CMPP_SECRET")?);
+        Ok(Self::new(&id, secret, &variable("CMPP_SERVICE_ID")?, &variable("CMPP_ACCESS_NUMBER")?)?)
     }
 
     /// Speaks 2.0 only, or 3.0 first.
@@ -89,43 +89,22 @@ impl Account {
     }
 }
 
-const OURS: Consequence = Consequence::Hold;
-const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);
-
 /// The answers to a submit. Everything else leaves the message in doubt.
 pub const CODES: &[CodeRow] = &[
-    row("0", Class::Accepted, Outcome::Accepted, Consequence::None, "Nothing to do."),
-    row("1", Class::InvalidRequest, ACCOUNT, OURS, "The gateway cannot read our submit: check the version with it."),
-    row("2", Class::InvalidRequest, ACCOUNT, OURS, "The account may not submit: ask the operator."),
-    row(
-        "3",
-        Class::DuplicateRequest,
-        Outcome::Unknown,
-        Consequence::None,
-        "An earlier copy may have been taken: wait for its report, do not send it again.",
-    ),
-    row("4", Class::InvalidRequest, ACCOUNT, OURS, "The gateway reads another layout: check the version with it."),
-    row("5", Class::InvalidRequest, ACCOUNT, OURS, "The fee code is not the agreed one: set it in the service."),
-    row("6", Class::ContentRejected, Outcome::Rejected(Blame::Content), Consequence::None, "Shorten the text."),
-    row("7", Class::InvalidRequest, ACCOUNT, OURS, "The service code is not the agreed one: set it in the service."),
-    row(
-        "8",
-        Class::Throttled,
-        Outcome::Unsent,
-        Consequence::Rest(Duration::from_millis(500)),
-        "Too fast: set the pace of the account to the agreed one.",
-    ),
-    row("9", Class::InvalidRequest, ACCOUNT, OURS, "The fee number is not served: ask the operator who pays."),
-    row("10", Class::InvalidRequest, ACCOUNT, OURS, "The number we send from is not ours: check access number."),
-    row("11", Class::Auth, ACCOUNT, OURS, "The enterprise code is wrong: check SP_Id."),
-    row("12", Class::InvalidRequest, ACCOUNT, OURS, "The fee number is wrong: check the service."),
-    row(
-        "13",
-        Class::NumberInvalid,
-        Outcome::Rejected(Blame::Person),
-        Consequence::None,
-        "The gateway does not serve this number: check its carrier.",
-    ),
+    TAKEN,
+    ours("1", "The gateway cannot read our submit: check the version with it."),
+    ours("2", "The account may not submit: ask the operator."),
+    doubled("3"),
+    ours("4", "The gateway reads another layout: check the version with it."),
+    ours("5", "The fee code is not the agreed one: set it in the service."),
+    content("6", "Shorten the text."),
+    ours("7", "The service code is not the agreed one: set it in the service."),
+    busy("8", "Too fast: set the pace of the account to the agreed one."),
+    ours("9", "The fee number is not served: ask the operator who pays."),
+    ours("10", "The number we send from is not ours: check the access number."),
+    dialect::login("11", "The enterprise code is wrong: check SP_Id."),
+    ours("12", "The fee number is wrong: check the service."),
+    person("13", Consequence::None, "The gateway does not serve this number: check its carrier."),
 ];
 
 impl Dialect for Account {
@@ -244,10 +223,6 @@ impl Dialect for Account {
     }
 }
 
-const fn sequence(number: Number) -> Sequence {
-    Sequence(number as u32)
-}
-
 /// `None` for what says nothing final, or comes from no mainland mobile.
 fn arrival(deliver: &super::Deliver) -> Option<Arrival> {
     let outer = deliver.msg_id.to_string();
@@ -266,16 +241,10 @@ fn arrival(deliver: &super::Deliver) -> Option<Arrival> {
     let phone = named.or_else(|| deliver.origin.phone().ok())?;
     let done = report.detail.as_ref().map(|d| d.done_time);
     let event = event_id("report", &[&outer, &id, &code, &phone.national(), &done.unwrap_or_default().text()]);
-    let (delivered, at) = (code == "DELIVRD", done.and_then(|d| minute(d.as_bytes())));
+    let (delivered, at) = (code == "DELIVRD", done.and_then(|d| moment(d.as_bytes())));
     Some(Arrival::Report { event, id, phone, code, delivered, at })
 }
 
 fn terminal(field: &Terminal) -> String {
     String::from_utf8_lossy(field.as_bytes()).into_owned()
-}
-
-impl From<MissingVariable> for crate::carrier::link::AccountError {
-    fn from(e: MissingVariable) -> Self {
-        Self::Missing(e)
-    }
 }

@@ -5,14 +5,15 @@ use std::time::Duration;
 use super::{Answer, Bind, Body, Number as Own, Password, Pdu, Service};
 use crate::carrier::Protocol;
 use crate::carrier::dialect::{
-    Arrival, Dialect, Given, Heard, Letter, LoginFault, Number, encoded, number_of, sgip_number,
+    self, Arrival, Dialect, Given, Heard, Letter, LoginFault, Number, Papers, TAKEN, busy, doubled, encoded, number_of,
+    ours, person, sgip_number, variable,
 };
 use crate::carrier::login::Authenticator;
 use crate::carrier::pdu::{FieldError, Octets};
 use crate::carrier::split::Segment;
 use crate::clock::Timestamp;
-use crate::provider::wire::{Class, CodeRow, event_id, row};
-use crate::provider::{Blame, Consequence, Outcome};
+use crate::provider::Consequence;
+use crate::provider::wire::{CodeRow, event_id};
 use crate::secret::Secret;
 
 /// An account at a China Unicom gateway. `Debug` shows no secret.
@@ -56,10 +57,10 @@ impl Account {
     /// # Errors
     /// [`AccountError`](crate::carrier::link::AccountError) naming what is unset or does not fit.
     pub fn from_env() -> Result<Self, crate::carrier::link::AccountError> {
-        let text = |name| Secret::from_env(name).map(|s| s.expose().to_owned());
-        let (name, password) = (text("SGIP_LOGIN_NAME")?, Secret::from_env("SGIP_PASSWORD")?);
-        let node = text("SGIP_NODE")?.parse().map_err(|_| FieldError::Range { what: "node id" })?;
-        let (corp, kind, access) = (text("SGIP_CORP_ID")?, text("SGIP_SERVICE_TYPE")?, text("SGIP_ACCESS_NUMBER")?);
+        let (name, password) = (variable("SGIP_LOGIN_NAME")?, Secret::from_env("SGIP_PASSWORD")?);
+        let node = variable("SGIP_NODE")?.parse().map_err(|_| FieldError::Range { what: "node id" })?;
+        let (corp, kind, access) =
+            (variable("SGIP_CORP_ID")?, variable("SGIP_SERVICE_TYPE")?, variable("SGIP_ACCESS_NUMBER")?);
         Ok(Self::new(&name, &password, node, &corp, &kind, &access)?)
     }
 
@@ -71,36 +72,16 @@ impl Account {
     }
 }
 
-const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);
-
-const fn ours(code: &'static str, remedy: &'static str) -> CodeRow {
-    row(code, Class::InvalidRequest, ACCOUNT, Consequence::Hold, remedy)
-}
-
-const fn busy(code: &'static str, remedy: &'static str) -> CodeRow {
-    row(code, Class::Throttled, Outcome::Unsent, Consequence::Rest(Duration::from_millis(500)), remedy)
-}
-
-const fn person(code: &'static str, then: Consequence, remedy: &'static str) -> CodeRow {
-    row(code, Class::NumberInvalid, Outcome::Rejected(Blame::Person), then, remedy)
-}
-
 /// The answers to a submit. Everything else leaves the message in doubt: 21 to 28 belong to reports, 32 means two things in
 /// two versions, 88 was seen once.
 pub const CODES: &[CodeRow] = &[
-    row("0", Class::Accepted, Outcome::Accepted, Consequence::None, "Nothing to do."),
-    row("1", Class::Auth, ACCOUNT, Consequence::Hold, "Login name or password is wrong."),
+    TAKEN,
+    dialect::login("1", "Login name or password is wrong."),
     ours("5", "The gateway cannot read a field: check the account's codes with the operator."),
     person("6", Consequence::None, "The gateway does not serve this number: check its carrier."),
     ours("7", "The gateway refuses our number: check the node id."),
     ours("8", "The gateway reads another layout: ask the operator for the version."),
-    row(
-        "9",
-        Class::DuplicateRequest,
-        Outcome::Unknown,
-        Consequence::None,
-        "An earlier copy may have been taken: wait for its report, do not send it again.",
-    ),
+    doubled("9"),
     ours("10", "The account may not submit: ask the operator."),
     busy("11", "The node is busy: set the pace of the account to the agreed one."),
     ours("13", "The service code is not assigned: check the service."),
@@ -143,6 +124,11 @@ impl Dialect for Account {
 
     fn codes(&self) -> &'static [CodeRow] {
         CODES
+    }
+
+    /// A gateway drops a link that is idle for a minute; a message has 2048 bytes, of which a full segment takes 140.
+    fn papers(&self) -> Papers {
+        Papers { heartbeat: Duration::from_secs(30), answer_within: Duration::from_secs(30), receivers: 84 }
     }
 
     fn login_fault(&self, status: u32) -> LoginFault {

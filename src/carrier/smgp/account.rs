@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use super::{Answer, Body, Login, Pdu, Report, Service, client_authenticator, tag};
 use crate::carrier::Protocol;
-use crate::carrier::dialect::{Arrival, Dialect, Given, Heard, Letter, LoginFault, Number, encoded, minute};
+use crate::carrier::dialect::{
+    self, Arrival, Dialect, Given, Heard, Letter, LoginFault, Number, TAKEN, busy, content, doubled, encoded, moment,
+    ours, person, sequence, variable,
+};
 use crate::carrier::login::{self, Authenticator, LoginTime, NameForm};
-use crate::carrier::pdu::{FieldError, Octets, Sequence};
+use crate::carrier::pdu::{FieldError, Octets};
 use crate::carrier::split::Segment;
 use crate::clock::Timestamp;
 use crate::provider::wire::{Class, CodeRow, event_id, row};
@@ -63,9 +66,8 @@ impl Account {
     /// # Errors
     /// [`AccountError`](crate::carrier::link::AccountError) naming what is unset or does not fit.
     pub fn from_env() -> Result<Self, crate::carrier::link::AccountError> {
-        let text = |name| Secret::from_env(name).map(|s| s.expose().to_owned());
-        let (id, secret) = (text("SMGP_CLIENT_ID")?, Secret::from_env("SMGP_SECRET")?);
-        Ok(Self::new(&id, secret, &text("SMGP_SERVICE_ID")?, &text("SMGP_ACCESS_NUMBER")?)?)
+        let (id, secret) = (variable("SMGP_CLIENT_ID")?, Secret::from_env("SMGP_SECRET")?);
+        Ok(Self::new(&id, secret, &variable("SMGP_SERVICE_ID")?, &variable("SMGP_ACCESS_NUMBER")?)?)
     }
 
     /// Which way the login is for.
@@ -97,71 +99,46 @@ impl Account {
     }
 }
 
-const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);
-const CONTENT: Outcome = Outcome::Rejected(Blame::Content);
-
-const fn field(code: &'static str, remedy: &'static str) -> CodeRow {
-    row(code, Class::InvalidRequest, ACCOUNT, Consequence::Hold, remedy)
-}
-
 const fn rests(code: &'static str, seconds: u64, remedy: &'static str) -> CodeRow {
-    row(code, Class::Throttled, ACCOUNT, Consequence::Rest(Duration::from_secs(seconds)), remedy)
+    row(
+        code,
+        Class::Throttled,
+        Outcome::Rejected(Blame::Account),
+        Consequence::Rest(Duration::from_secs(seconds)),
+        remedy,
+    )
 }
 
 /// The answers to a submit. Everything else leaves the message in doubt.
 pub const CODES: &[CodeRow] = &[
-    row("0", Class::Accepted, Outcome::Accepted, Consequence::None, "Nothing to do."),
-    row(
-        "1",
-        Class::Throttled,
-        Outcome::Unsent,
-        Consequence::Rest(Duration::from_millis(500)),
-        "The gateway is busy: set the pace of the account to the agreed one.",
-    ),
-    field("10", "The gateway cannot read our submit: check the version with it."),
-    field("11", "The account may not submit: ask the operator."),
-    row(
-        "12",
-        Class::DuplicateRequest,
-        Outcome::Unknown,
-        Consequence::None,
-        "An earlier copy may have been taken: wait for its report, do not send it again.",
-    ),
-    row(
-        "20",
-        Class::Auth,
-        ACCOUNT,
-        Consequence::Hold,
-        "The gateway does not know our address: tell it to the operator.",
-    ),
-    row("21", Class::Auth, ACCOUNT, Consequence::Hold, "Client id or secret is wrong."),
-    row("22", Class::Auth, ACCOUNT, Consequence::Hold, "The version is too high: set the client version."),
-    field("30", "The message type is refused: ask the operator."),
-    field("31", "The priority is refused: set it in the service."),
-    field("32", "The fee type is refused: set it in the service."),
-    field("33", "The fee code is refused: set it in the service."),
-    row("34", Class::ContentRejected, CONTENT, Consequence::None, "The coding of the text is refused."),
-    field("35", "A time is refused: check this machine's clock."),
-    row("36", Class::ContentRejected, CONTENT, Consequence::None, "Shorten the text."),
+    TAKEN,
+    busy("1", "The gateway is busy: set the pace of the account to the agreed one."),
+    ours("10", "The gateway cannot read our submit: check the version with it."),
+    ours("11", "The account may not submit: ask the operator."),
+    doubled("12"),
+    dialect::login("20", "The gateway does not know our address: tell it to the operator."),
+    dialect::login("21", "Client id or secret is wrong."),
+    dialect::login("22", "The version is too high: set the client version."),
+    ours("30", "The message type is refused: ask the operator."),
+    ours("31", "The priority is refused: set it in the service."),
+    ours("32", "The fee type is refused: set it in the service."),
+    ours("33", "The fee code is refused: set it in the service."),
+    content("34", "The coding of the text is refused."),
+    ours("35", "A time is refused: check this machine's clock."),
+    content("36", "Shorten the text."),
     rests("37", 60, "The validity had passed when it came: check this machine's clock."),
-    field("40", "The fixed fee is refused: set it in the service."),
-    field("43", "The service code is refused: set it in the service."),
-    field("44", "The time of validity is refused: check this machine's clock."),
-    field("45", "The time of sending is refused: check this machine's clock."),
-    field("46", "The number we send from is not ours: check the access number."),
-    row(
-        "47",
-        Class::NumberInvalid,
-        Outcome::Rejected(Blame::Person),
-        Consequence::None,
-        "The gateway does not serve this number: check its carrier.",
-    ),
-    field("48", "The number that pays is refused: check the service."),
-    field("49", "The enterprise code is refused: check the service."),
-    field("73", "The product is refused: check MServiceID in the service."),
+    ours("40", "The fixed fee is refused: set it in the service."),
+    ours("43", "The service code is refused: set it in the service."),
+    ours("44", "The time of validity is refused: check this machine's clock."),
+    ours("45", "The time of sending is refused: check this machine's clock."),
+    ours("46", "The number we send from is not ours: check the access number."),
+    person("47", Consequence::None, "The gateway does not serve this number: check its carrier."),
+    ours("48", "The number that pays is refused: check the service."),
+    ours("49", "The enterprise code is refused: check the service."),
+    ours("73", "The product is refused: check MServiceID in the service."),
     rests("74", 900, "The gateway does not send at this hour: set the account's hours."),
     rests("75", 3600, "The day's quota is used: ask the operator for more."),
-    row("76", Class::Auth, ACCOUNT, Consequence::Hold, "The account has expired: ask the operator."),
+    dialect::login("76", "The account has expired: ask the operator."),
 ];
 
 impl Dialect for Account {
@@ -276,10 +253,6 @@ impl Dialect for Account {
     }
 }
 
-const fn sequence(number: Number) -> Sequence {
-    Sequence(number as u32)
-}
-
 /// `None` for what says nothing final, or comes from no mainland mobile.
 fn arrival(deliver: &super::Deliver) -> Option<Arrival> {
     let (outer, phone) = (deliver.msg_id.to_string(), deliver.src_term_id.phone().ok()?);
@@ -292,7 +265,7 @@ fn arrival(deliver: &super::Deliver) -> Option<Arrival> {
             coding: deliver.msg_format,
             content: deliver.content.as_bytes().to_vec(),
             flagged: deliver.tlvs.byte(tag::TP_UDHI) == Some(1),
-            at: received.get(2..12).and_then(|t| minute(t.as_bytes())),
+            at: received.get(2..14).and_then(|t| moment(t.as_bytes())),
         });
     }
     let report = Report::read(deliver.content.as_bytes()).ok()?;
@@ -309,5 +282,5 @@ fn arrival(deliver: &super::Deliver) -> Option<Arrival> {
         err => format!("{stat}_{err}"),
     };
     let event = event_id("report", &[&outer, &id, &code, &phone.national(), &report.done_date.text()]);
-    Some(Arrival::Report { event, id, phone, code, delivered, at: minute(report.done_date.as_bytes()) })
+    Some(Arrival::Report { event, id, phone, code, delivered, at: moment(report.done_date.as_bytes()) })
 }

@@ -198,17 +198,22 @@ impl<'a> Settler<'a> {
     fn each(&mut self, call: &Call, s: &Settlement) -> Result<()> {
         let mut back = Vec::new();
         let mut unknown = false;
-        let verdicts: Vec<Verdict> = (0..s.rids.len()).map(|i| s.answer.verdicts.get(i)).collect();
-        if verdicts.iter().any(|v| v.outcome == Outcome::Accepted) {
+        let unnamed = Verdict::unknown("not_named");
+        let verdict = |i| match &s.answer.verdicts {
+            Verdicts::Each(told) => told.get(i).unwrap_or(&unnamed),
+            Verdicts::Same(v) => v,
+        };
+        if (0..s.rids.len()).any(|i| verdict(i).outcome == Outcome::Accepted) {
             self.well(call.account)?;
         }
         // One answer is one event in the account's life, however many rows it is about.
         let mut told: Vec<Consequence> = Vec::new();
-        for (rid, v) in s.rids.iter().zip(verdicts) {
+        for (i, rid) in s.rids.iter().enumerate() {
+            let v = verdict(i);
             let ends_well = matches!(v.outcome, Outcome::Accepted | Outcome::Unknown);
             if !ends_well && !told.contains(&v.consequence) {
                 told.push(v.consequence);
-                self.account(call.account, &v)?;
+                self.account(call.account, v)?;
             }
             match v.outcome {
                 Outcome::Accepted => {
@@ -227,8 +232,8 @@ impl<'a> Settler<'a> {
                     back.push(*rid);
                 }
                 Outcome::Rejected(Blame::Person | Blame::Content) => {
-                    self.fail(call, *rid, &v)?;
-                    self.consequence(call, s.reference, *rid, &v)?;
+                    self.fail(call, *rid, v)?;
+                    self.consequence(call, s.reference, *rid, v)?;
                 }
             }
         }
