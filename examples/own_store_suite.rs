@@ -64,6 +64,9 @@ counted! {
     release_extension(account: &AccountId, extension: &Extension, shop: ShopKey) -> Option<ExtensionRow>;
     extension(account: &AccountId, extension: &Extension) -> Option<ExtensionRow>;
     extensions(shop: ShopKey) -> Vec<ExtensionRow>;
+    take_place(account: &AccountId, of: u16, holder: Reference) -> Option<Place>;
+    keep_place(place: &Place) -> bool;
+    leave_place(place: &Place) -> ();
     set_hold(on: Subject, reason: Option<String>) -> ();
     setting(name: &'static str) -> Option<String>;
     put_setting(name: &'static str, value: String) -> ();

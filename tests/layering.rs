@@ -41,7 +41,10 @@ const MAY_SEE: &[(&str, &str)] = &[
     ("store", "clock consent entry facts gate id keyring policy provider"),
     ("ledger", "clock consent facts gate id keyring message phone policy provider store ticket"),
     // Run.
-    ("optin", "clock consent delivery entry facts gate id keyring ledger message money phone policy provider store"),
+    (
+        "optin",
+        "carrier clock consent delivery entry facts gate id keyring ledger message money phone policy provider store",
+    ),
     ("intake", "carrier clock consent delivery facts id inbound ledger optin phone provider stop store"),
     (
         "campaign",

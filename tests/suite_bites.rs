@@ -41,6 +41,7 @@ fn noticed_by(promise: Break) -> &'static [&'static str] {
         Break::Overspends => &["a_budget_is_never_exceeded"],
         Break::ResendsUnknown => &["a_doubt_keeps_its_charge_and_is_never_begun_again"],
         Break::SharesLeases => &["a_worker_that_lost_its_lease_begins_nothing"],
+        Break::SharesPlaces => &["no_more_connections_are_open_than_the_carrier_allows"],
         Break::SkipsJournal => &[
             "what_a_dead_worker_left_goes_where_the_journal_puts_it",
             "what_nobody_drives_goes_where_the_journal_puts_it",

@@ -30,6 +30,7 @@ use super::dialect::{self, Arrival, Dialect, Given, Letter, LoginFault, Number, 
 use super::job::{CancelOnDrop, Job, Queued};
 use super::parts::{Parts, Told, Whole};
 use super::pdu::FieldError;
+use super::places::{ASK_AGAIN, Places, hold};
 use super::session::{Backlog, End, Session, Stream};
 use super::split::{Segment, SplitError, split};
 use super::valid::ValidTime;
@@ -97,6 +98,7 @@ pub struct LinkSettings {
     people: u16,
     wide_reference: bool,
     codes: Vec<(u32, Meaning)>,
+    places: Option<Arc<dyn Places>>,
 }
 
 /// What an account's own code means, where the papers leave it to the vendor.
@@ -137,6 +139,7 @@ impl LinkSettings {
             people: 100,
             wide_reference: false,
             codes: Vec::new(),
+            places: None,
         }
     }
 
@@ -147,10 +150,18 @@ impl LinkSettings {
         self
     }
 
-    /// Connections of this process, as many as the operator allows. With a fixed source port only one can be open.
+    /// Connections of this process, no more than the operator allows. With a fixed source port only one can be open.
     #[must_use]
     pub fn connections(mut self, n: usize) -> Self {
         self.connections = n;
+        self
+    }
+
+    /// Where several processes use the account: the connections that the operator allows all of them together. One that
+    /// has no place waits ([`Status::Waiting`]) until another is ended; a process that dies holds its places for 15 s.
+    #[must_use]
+    pub fn places(mut self, allowed: Arc<dyn Places>) -> Self {
+        self.places = Some(allowed);
         self
     }
 
@@ -304,6 +315,8 @@ pub enum Status {
     Refused(u32),
     /// Logged in.
     Up,
+    /// All connections that the operator allows are open elsewhere.
+    Waiting,
 }
 
 /// What the connections of a link share.
@@ -876,6 +889,17 @@ async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
             shared.set(index, Status::Down);
             return;
         }
+        let place = match &shared.settings.places {
+            None => None,
+            Some(places) => match places.take().await {
+                Some(place) => Some(place),
+                None => {
+                    shared.set(index, Status::Waiting);
+                    pause(&shared, &wake, ASK_AGAIN).await;
+                    continue;
+                }
+            },
+        };
         let dialled = {
             let within = shared.clock.sleep(shared.settings.login_within);
             match futures_util::future::select(dial.dial(&shared.settings), within).await {
@@ -889,13 +913,22 @@ async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
         };
         let mut end = None;
         if let Some(stream) = dialled {
-            let mut session = Session::new(&shared, &wake, low);
-            end = Some(session.run(stream, || shared.set(index, Status::Up)).await);
+            let retires = AtomicBool::new(false);
+            let mut session = Session::new(&shared, &wake, low, &retires);
+            let run = session.run(stream, || shared.set(index, Status::Up));
+            let held = hold(place.as_deref(), &*shared.clock, &retires, &wake);
+            end = match futures_util::future::select(std::pin::pin!(run), std::pin::pin!(held)).await {
+                futures_util::future::Either::Left((end, _)) => Some(end),
+                futures_util::future::Either::Right((never, _)) => match never {},
+            };
             if session.useful || end == Some(End::Done) {
                 wait = first;
             }
         }
         shared.set(index, Status::Down);
+        if let Some(place) = place {
+            place.leave().await;
+        }
         match end {
             Some(End::Refused(_, LoginFault::TooHigh)) if !low => {
                 low = true;

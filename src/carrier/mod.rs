@@ -1,6 +1,7 @@
 //! The carriers' own protocols: CMPP 2.0 and 3.0 (中国移动), SGIP 1.2 (中国联通), SMGP 3.0 (中国电信).
 //!
-//! What is here is pure: bytes in, values out, and back. No socket, no clock, no randomness.
+//! A [`Link`] is a [`Provider`](crate::provider::Provider) over an account's connections. All but [`link`], [`listen`] and
+//! [`places`] is pure: bytes in, values out, and back; no socket, no clock, no randomness.
 //!
 //! | module | |
 //! |---|---|
@@ -11,6 +12,9 @@
 //! | [`valid`] | the time after which a carrier may not deliver |
 //! | [`login`] | authenticators, in each reading that gateways have |
 //! | [`frame`] | PDUs out of a stream of bytes |
+//! | [`link`] | connections with their windows, and what comes back |
+//! | [`listen`] | SGIP's connections from the gateway to us |
+//! | [`places`] | the operator's cap on connections, over all processes |
 //!
 //! # Contract
 //! - `encode` cannot fail: whatever a value needs is checked when it is made. No field is ever cut to fit.
@@ -31,6 +35,7 @@ mod listen_tests;
 pub mod login;
 mod parts;
 pub mod pdu;
+pub mod places;
 mod session;
 #[cfg(test)]
 mod session_tests;

@@ -9,6 +9,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -132,6 +133,8 @@ pub(crate) struct Session<'a> {
     backlog: Arc<Backlog>,
     framer: Framer,
     phase: Phase,
+    /// Set when this connection is to end, while the link goes on.
+    retires: &'a AtomicBool,
     low: bool,
     proof: Authenticator,
     out: Vec<u8>,
@@ -159,7 +162,7 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(crate) fn new(shared: &'a Shared, wake: &'a Arc<Notify>, low: bool) -> Self {
+    pub(crate) fn new(shared: &'a Shared, wake: &'a Arc<Notify>, low: bool, retires: &'a AtomicBool) -> Self {
         let now = shared.clock.mono();
         Self {
             shared,
@@ -167,6 +170,7 @@ impl<'a> Session<'a> {
             backlog: Arc::new(Backlog::new(Arc::clone(wake))),
             framer: Framer::new(shared.dialect.protocol()),
             phase: Phase::LoggingIn,
+            retires,
             low,
             proof: Authenticator::EMPTY,
             out: Vec::with_capacity(ENOUGH),
@@ -325,7 +329,7 @@ impl<'a> Session<'a> {
         }
         let letter = match self.current {
             Some(letter) => letter,
-            None if self.phase == Phase::Closing || self.shared.is_closing() => return None,
+            None if self.phase == Phase::Closing || self.is_over() => return None,
             None => {
                 let queued = self.shared.pull(now)?;
                 let letter = self.next_letter;
@@ -365,10 +369,14 @@ impl<'a> Session<'a> {
         self.said = now;
     }
 
+    fn is_over(&self) -> bool {
+        self.shared.is_closing() || self.retires.load(Ordering::Acquire)
+    }
+
     /// Ends the connection when nothing more is to be done on it.
     fn ending(&mut self) {
         let idle = self.waiting.is_empty() && self.current.is_none() && self.again.is_empty();
-        if self.phase == Phase::Open && self.shared.is_closing() {
+        if self.phase == Phase::Open && self.is_over() {
             self.phase = Phase::Closing;
         }
         if self.phase == Phase::Closing && idle {

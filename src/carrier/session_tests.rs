@@ -1,7 +1,8 @@
 //! One connection on a clock that stands until it is moved.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -15,6 +16,7 @@ use super::job::{Job, Queued};
 use super::link::{Dial, Link, LinkSettings, Status};
 use super::login::Authenticator;
 use super::pdu::{Octets, Sequence};
+use super::places::{Kept, Place, Places};
 use super::session::Stream;
 use super::split::split;
 use super::{CarrierAccount, Protocol, cmpp, sgip};
@@ -594,6 +596,106 @@ async fn sgip_next(stream: &mut DuplexStream) -> sgip::Body {
     stream.write_all(&out).await.unwrap();
     settle().await;
     body
+}
+
+/// The operator's cap, and what keeping a place answers.
+#[derive(Clone, Debug)]
+struct Cap {
+    free: Arc<AtomicUsize>,
+    says: Arc<Mutex<Option<Kept>>>,
+}
+
+impl Cap {
+    fn of(n: usize) -> Self {
+        Self { free: Arc::new(AtomicUsize::new(n)), says: Arc::new(Mutex::new(Some(Kept::Held))) }
+    }
+}
+
+#[async_trait::async_trait]
+impl Places for Cap {
+    async fn take(&self) -> Option<Box<dyn Place>> {
+        self.free.fetch_update(SeqCst, SeqCst, |n| n.checked_sub(1)).ok()?;
+        Some(Box::new(self.clone()))
+    }
+}
+
+#[async_trait::async_trait]
+impl Place for Cap {
+    async fn keep(&self) -> Kept {
+        let says = *self.says.lock().unwrap();
+        match says {
+            Some(kept) => kept,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn leave(self: Box<Self>) {
+        self.free.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn a_connection_without_a_place_waits_until_one_is_free() {
+    run(async {
+        let cap = Cap::of(1);
+        let mut bench = Bench::new(settings().connections(2).places(Arc::new(cap.clone())));
+        let mut gateway = bench.connection().await;
+        gateway.log_in(0).await;
+        assert!(bench.try_connection().await.is_none());
+        let mut found = bench.link.status();
+        found.sort_by_key(|s| *s == Status::Waiting);
+        assert_eq!(found, [Status::Up, Status::Waiting]);
+        // The work of both goes over the one.
+        let job = bench.send(3, "你好", S(5)).await;
+        for sequence in gateway.submits().await {
+            gateway.answer(sequence, 0).await;
+        }
+        assert_eq!(outcomes(&job), all(3, Outcome::Accepted, ""));
+        cap.free.fetch_add(1, SeqCst);
+        bench.advance(S(6)).await;
+        bench.connection().await.log_in(0).await;
+        assert_eq!(bench.link.status(), [Status::Up; 2]);
+        assert_eq!(cap.free.load(SeqCst), 0);
+        bench.link.close().await;
+        assert_eq!(cap.free.load(SeqCst), 2, "places are given back");
+    });
+}
+
+#[test]
+fn a_connection_whose_place_is_lost_ends_in_order_and_in_time() {
+    for says in [Some(Kept::Lost), Some(Kept::Unknown), None] {
+        run(async {
+            let cap = Cap::of(1);
+            let mut bench = Bench::new(settings().places(Arc::new(cap.clone())));
+            let mut gateway = bench.up().await;
+            for _ in 0..20 {
+                bench.advance(S(4)).await;
+            }
+            assert_eq!(bench.link.status(), [Status::Up], "kept for 80 s");
+            let job = bench.send(6, "你好", S(60)).await;
+            let open = gateway.submits().await;
+            *cap.says.lock().unwrap() = says;
+            // Within the 15 s for which it was kept last.
+            for _ in 0..14 {
+                bench.advance(S(1)).await;
+            }
+            for sequence in open {
+                gateway.answer(sequence, 0).await;
+            }
+            assert!(gateway.submits().await.is_empty(), "{says:?}: nothing new leaves without a place");
+            assert_eq!(cap.free.load(SeqCst), 0, "{says:?}: held until the end is agreed");
+            gateway.say(Sequence(0), cmpp::Body::TerminateResp).await;
+            assert_eq!(cap.free.load(SeqCst), 1, "{says:?}");
+            // The others of the request leave over the next connection.
+            *cap.says.lock().unwrap() = Some(Kept::Held);
+            bench.advance(S(2)).await;
+            let mut gateway = bench.up().await;
+            for sequence in gateway.submits().await {
+                gateway.answer(sequence, 0).await;
+            }
+            assert_eq!(outcomes(&job), all(6, Outcome::Accepted, ""), "{says:?}");
+        });
+    }
 }
 
 #[test]

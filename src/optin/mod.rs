@@ -4,6 +4,8 @@
 
 mod accounts;
 mod bulk;
+#[cfg(feature = "carrier")]
+mod connections;
 mod consents;
 pub(crate) mod extensions;
 mod find;

@@ -441,6 +441,17 @@ pub struct RefusedEntry {
     pub detail: String,
 }
 
+/// The right to one of an account's connections to its carrier.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Place {
+    /// Whose.
+    pub account: AccountId,
+    /// Which, counted from 0.
+    pub place: u16,
+    /// By whom it was taken.
+    pub holder: Reference,
+}
+
 /// The right to begin rows of one shard.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Lease {
@@ -828,6 +839,17 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Extensions that a shop has, or was the last to have, by account and digits.
     async fn extensions(&self, shop: ShopKey) -> Result<Vec<ExtensionRow>>;
+
+    /// Takes one of the `of` connections that a carrier allows an account; `None` while others hold them all. It is held
+    /// for 15 s, and longer when it is [kept](Self::keep_place). A repeat with the same `holder`, which is drawn by chance,
+    /// gives the same place. The account need not be registered.
+    async fn take_place(&self, account: &AccountId, of: u16, holder: Reference) -> Result<Option<Place>>;
+
+    /// Holds a place for another 15 s. `false`, and no change, when it was left, or its time is over.
+    async fn keep_place(&self, place: &Place) -> Result<bool>;
+
+    /// Leaves a place to others; no change when it is another's by now.
+    async fn leave_place(&self, place: &Place) -> Result<()>;
 
     /// Puts a hold on something, or lifts it.
     async fn set_hold(&self, on: Subject, reason: Option<String>) -> Result<()>;

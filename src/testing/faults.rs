@@ -13,8 +13,8 @@ use crate::policy::law::Code;
 use crate::provider::{Outcome, Verdict, Verdicts};
 use crate::store::{
     AccountRow, Assignment, BeginAsk, Begun, CampaignKey, CampaignRow, Change, Changed, EventRow, ExtensionAsk,
-    ExtensionRow, Joined, Lane, Lease, Loaded, Phase, PlanRow, Recovered, RefusedEntry, ReportAsk, Resolution, Result,
-    ScanRow, Settled, Settlement, ShopRow, Store, StoreError, Subject, Tally, UnknownRequest,
+    ExtensionRow, Joined, Lane, Lease, Loaded, Phase, Place, PlanRow, Recovered, RefusedEntry, ReportAsk, Resolution,
+    Result, ScanRow, Settled, Settlement, ShopRow, Store, StoreError, Subject, Tally, UnknownRequest,
 };
 use std::collections::HashMap;
 use std::fmt;
@@ -44,6 +44,8 @@ pub enum Break {
     ResendsUnknown,
     /// A worker whose lease was taken begins with the new one.
     SharesLeases,
+    /// Gives more connections than the carrier allows.
+    SharesPlaces,
     /// The journal is not written: what had left is taken for never sent.
     SkipsJournal,
     /// Verdicts are given to the wrong people.
@@ -52,7 +54,7 @@ pub enum Break {
 
 impl Break {
     /// Every break.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ForgetsCharges,
         Self::ForgetsRepeats,
         Self::GivesNothingBack,
@@ -62,6 +64,7 @@ impl Break {
         Self::Overspends,
         Self::ResendsUnknown,
         Self::SharesLeases,
+        Self::SharesPlaces,
         Self::SkipsJournal,
         Self::SwapsVerdicts,
     ];
@@ -324,6 +327,11 @@ macro_rules! delegate {
                 self.write(self.inner.assign_extension(ask)).await
             }
 
+            async fn take_place(&self, account: &AccountId, of: u16, holder: Reference) -> Result<Option<Place>> {
+                let of = if self.is(Break::SharesPlaces) { u16::MAX } else { of };
+                self.write(self.inner.take_place(account, of, holder)).await
+            }
+
             async fn claim(&self, campaign: CampaignKey, most: usize) -> Result<Vec<Lease>> {
                 let leases = self.write(self.inner.claim(campaign, most)).await?;
                 let mut holders = self.holders.lock().unwrap_or_else(PoisonError::into_inner);
@@ -364,6 +372,8 @@ delegate! {
     write release_extension(account: &AccountId, extension: &Extension, shop: ShopKey) -> Option<ExtensionRow>;
     read extension(account: &AccountId, extension: &Extension) -> Option<ExtensionRow>;
     read extensions(shop: ShopKey) -> Vec<ExtensionRow>;
+    write keep_place(place: &Place) -> bool;
+    write leave_place(place: &Place) -> ();
     read setting(name: &'static str) -> Option<String>;
     write put_setting(name: &'static str, value: String) -> ();
     write put_notice(hash: [u8; 32], version: String, text: String) -> ();

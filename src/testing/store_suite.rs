@@ -31,8 +31,8 @@ use crate::policy::law::Code;
 use crate::provider::{Answer, Blame, Consequence, Verdict, Verdicts};
 use crate::store::{
     Assignment, BeginAsk, Begun, BegunRequest, BegunRows, CampaignRow, Change, Changed, Effect, ExtensionAsk,
-    ExtensionRow, Lane, Lease, Load, Phase, PlanRow, ReportAsk, Resolution, Settlement, ShopRow, Store, StoreError,
-    Subject, event_key,
+    ExtensionRow, Lane, Lease, Load, Phase, Place, PlanRow, ReportAsk, Resolution, Settlement, ShopRow, Store,
+    StoreError, Subject, event_key,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -134,6 +134,8 @@ list! { $
     an_extension_taken_or_given_up_again_changes_nothing
     an_extension_that_is_still_sent_from_rests_from_its_last_use
     of_two_shops_that_race_for_an_extension_one_gets_it
+    no_more_connections_are_open_than_the_carrier_allows
+    a_connection_of_a_process_that_stopped_is_given_away_after_its_time
 }
 
 /// Runs one test of the suite on a fresh database.
@@ -1456,6 +1458,45 @@ async fn an_extension_that_is_still_sent_from_rests_from_its_last_use(b: Bench) 
     assert_eq!(assign(&b.store, &two, "01").await, Assignment::Resting { until: used.plus(REST) });
     b.clock.set(used.plus(REST));
     given(assign(&b.store, &two, "01").await);
+}
+
+async fn take_place(store: &Arc<dyn Store>, of: u16) -> Option<Place> {
+    let holder = Reference::fresh(&**store.clock());
+    sure(async || store.take_place(&account(), of, holder).await).await
+}
+
+async fn no_more_connections_are_open_than_the_carrier_allows(b: Bench) {
+    let other = b.another();
+    let (one, two) = tokio::join!(take_place(&b.store, 2), take_place(&other, 2));
+    let (one, two) = (one.expect("a place"), two.expect("a place"));
+    assert_ne!(one.place, two.place);
+    assert_eq!((take_place(&b.store, 2).await, take_place(&other, 2).await), (None, None));
+    let same = sure(async || b.store.take_place(&account(), 2, one.holder).await).await;
+    assert_eq!(same.as_ref(), Some(&one), "asked again after a lost answer");
+    let elsewhere = AccountId::new("account-2").expect("a name");
+    let theirs = sure(async || other.take_place(&elsewhere, 1, two.holder).await).await;
+    assert!(theirs.is_some(), "another account's are its own");
+    sure(async || b.store.leave_place(&one).await).await;
+    assert!(!sure(async || b.store.keep_place(&one).await).await, "it was left");
+    let next = take_place(&other, 2).await.expect("a place");
+    assert_eq!(next.place, one.place);
+    sure(async || b.store.leave_place(&one).await).await;
+    assert_eq!(take_place(&b.store, 2).await, None, "leaving twice takes nothing from the next");
+}
+
+async fn a_connection_of_a_process_that_stopped_is_given_away_after_its_time(b: Bench) {
+    let other = b.another();
+    let place = take_place(&b.store, 1).await.expect("a place");
+    let kept = async || sure(async || b.store.keep_place(&place).await).await;
+    for _ in 0..3 {
+        b.clock.advance(Duration::from_secs(14));
+        assert_eq!(take_place(&other, 1).await, None);
+        assert!(kept().await);
+    }
+    b.clock.advance(Duration::from_secs(15));
+    assert!(!kept().await, "its time is over");
+    assert!(take_place(&other, 1).await.is_some());
+    assert!(!kept().await, "it is another's");
 }
 
 async fn of_two_shops_that_race_for_an_extension_one_gets_it(b: Bench) {

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a lease stands without a beat.
-const LEASE: Duration = Duration::from_secs(15);
+pub(super) const LEASE: Duration = Duration::from_secs(15);
 
 /// Calls in a row that ended in doubt, or never left, after which an account is left alone for a while.
 pub(super) const BREAKER: i64 = 3;

@@ -10,6 +10,7 @@ mod extensions;
 mod guarded;
 mod journal;
 mod people;
+mod places;
 mod settle;
 mod threads;
 
@@ -360,6 +361,18 @@ impl super::Store for SqliteStore {
 
     async fn extensions(&self, shop: ShopKey) -> Result<Vec<ExtensionRow>> {
         self.extensions_(shop).await
+    }
+
+    async fn take_place(&self, account: &AccountId, of: u16, holder: Reference) -> Result<Option<Place>> {
+        self.take_place_(account, of, holder).await
+    }
+
+    async fn keep_place(&self, place: &Place) -> Result<bool> {
+        self.keep_place_(place).await
+    }
+
+    async fn leave_place(&self, place: &Place) -> Result<()> {
+        self.leave_place_(place).await
     }
 
     async fn set_hold(&self, on: Subject, reason: Option<String>) -> Result<()> {

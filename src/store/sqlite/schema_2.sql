@@ -12,5 +12,13 @@ INSERT INTO extension
         FROM shop s, json_each(CASE WHEN json_valid(s.settings) THEN s.settings ELSE '{}' END, '$.accounts') a)
     WHERE length(digits) BETWEEN 1 AND 12 AND digits NOT GLOB '*[^0-9]*'
     GROUP BY account, digits HAVING count(*) = 1;
+-- The connections that a carrier allows an account: each is one process's at a time.
+CREATE TABLE place (account TEXT NOT NULL, place INTEGER NOT NULL, holder BLOB NOT NULL, expires INTEGER NOT NULL,
+    PRIMARY KEY (account, place)) WITHOUT ROWID;
+-- A report that no answer ever claims is dropped in time; and an answer finds its own without reading the others.
+ALTER TABLE inbound ADD COLUMN recorded INTEGER NOT NULL DEFAULT 0;
+UPDATE inbound SET recorded = at;
+CREATE INDEX inbound_recorded ON inbound (recorded);
+CREATE INDEX inbound_reference ON inbound (reference) WHERE reference IS NOT NULL;
 -- A program that does not know the registry would give an extension twice and send from one that it was not given.
 INSERT INTO meta VALUES ('oldest_reader', 2);
