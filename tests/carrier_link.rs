@@ -261,6 +261,34 @@ async fn a_gateway_of_2_0_is_spoken_to_in_2_0() {
 }
 
 /// Waits until it is so; fails after ten seconds.
+/// The store's two handles stand for two processes: each has its own worker, writer and connection to the file.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_operators_cap_on_connections_holds_over_two_processes() {
+    let protocol = Protocol::Cmpp(cmpp::Version::V30);
+    let gateway = CarrierGateway::start(GatewaySettings::new(protocol)).await.unwrap();
+    let (folder, clock) = (folder(), clock());
+    let open = async || {
+        let keyring = Keyring::open_or_create_file(folder.path().join("shop.key"), &SystemClock::new()).unwrap();
+        let store = SqliteStore::open_with(folder.path().join("shop.db"), keyring, Arc::clone(&clock)).unwrap();
+        let optin = Optin106::open(store).await.unwrap();
+        let settings = LinkSettings::new(gateway.address()).connections(2).places(optin.connections(&via(), 3));
+        (Link::open(fake(protocol), settings, Arc::clone(&clock)).unwrap(), optin)
+    };
+    let (one, two) = (open().await, open().await);
+    let count = |which: Status| {
+        let of = |link: &Link| link.status().into_iter().filter(|s| *s == which).count();
+        of(&one.0) + of(&two.0)
+    };
+    until("three of four", async || (count(Status::Up), count(Status::Waiting)) == (3, 1)).await;
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert_eq!((count(Status::Up), count(Status::Waiting)), (3, 1));
+    }
+    // The other process's connections end: what waits takes a place, when it asks again.
+    one.0.close().await;
+    until("both of the other", async || two.0.status() == [Status::Up; 2]).await;
+}
+
 async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
     for _ in 0..1000 {
         if is().await {

@@ -45,7 +45,9 @@ fn schema_1(folder: &std::path::Path, used: &std::path::Path) -> std::path::Path
     let tables = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
     let mut tables = raw.prepare(tables).unwrap();
     let names = tables.query_map([], |r| r.get::<_, String>(0)).unwrap();
-    let mut names: Vec<String> = names.map(Result::unwrap).filter(|n| n != "worker").collect();
+    // Schema 2 gave `inbound` a column.
+    let kept = |n: &String| n != "worker" && n != "inbound";
+    let mut names: Vec<String> = names.map(Result::unwrap).filter(kept).collect();
     // What others refer to goes first.
     names.sort_by_key(|n| (n != "owner", n != "shop"));
     for name in names {
@@ -82,6 +84,8 @@ async fn a_database_of_schema_1_is_brought_forward_with_its_rows_and_bound_exten
     }
     let old = schema_1(folder.path(), &used);
     let raw = rusqlite::Connection::open(&old).unwrap();
+    let waits = "INSERT INTO inbound VALUES ('a', '1', NULL, 'id', NULL, zeroblob(16), 'DELIVRD', 1, 1234)";
+    raw.execute_batch(waits).unwrap();
     // As schema 1 kept them: 01 is one shop's, 02 two shops', 3x is no extension.
     let bind = |shop: &str, bound: &[(&str, &str)], more: &str| {
         let one = |(account, digits): &(&str, &str)| {
@@ -117,6 +121,7 @@ async fn a_database_of_schema_1_is_brought_forward_with_its_rows_and_bound_exten
         assert_eq!(store.extension(&account, &two).await.unwrap(), None, "bound twice: nobody's");
     }
     assert_eq!(number(&raw, "SELECT count(*) FROM extension"), 1);
+    assert_eq!(number(&raw, "SELECT recorded FROM inbound"), 1234);
     assert_eq!(number(&raw, "PRAGMA user_version"), 2);
     assert_eq!(number(&raw, "SELECT value FROM meta WHERE name = 'oldest_reader'"), 2);
 

@@ -41,7 +41,7 @@ pub enum Kept {
 /// A place is kept so often.
 const EVERY: Duration = Duration::from_secs(4);
 /// Not kept for so long, its connection is ended while the place is still held.
-const GIVEN_UP: Duration = Duration::from_secs(9);
+const GIVEN_UP: Duration = Duration::from_secs(8);
 /// Where all places are taken, one is asked for again after so long.
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(5);
 

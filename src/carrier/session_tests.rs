@@ -653,10 +653,16 @@ fn a_connection_without_a_place_waits_until_one_is_free() {
         assert_eq!(outcomes(&job), all(3, Outcome::Accepted, ""));
         cap.free.fetch_add(1, SeqCst);
         bench.advance(S(6)).await;
-        bench.connection().await.log_in(0).await;
+        let mut second = bench.connection().await;
+        second.log_in(0).await;
         assert_eq!(bench.link.status(), [Status::Up; 2]);
         assert_eq!(cap.free.load(SeqCst), 0);
-        bench.link.close().await;
+        let closing = tokio::spawn(bench.link.close());
+        settle().await;
+        for gateway in [&mut gateway, &mut second] {
+            gateway.say(Sequence(0), cmpp::Body::TerminateResp).await;
+        }
+        closing.await.unwrap();
         assert_eq!(cap.free.load(SeqCst), 2, "places are given back");
     });
 }

@@ -100,6 +100,7 @@ list! { $
     a_late_answer_raises_a_doubt_and_nothing_lowers_it
     a_report_before_the_answer_waits_for_it
     a_report_that_another_worker_took_waits_for_the_answer_too
+    a_report_waits_a_week_for_its_answer_and_no_longer
     an_answer_about_many_is_one_event_in_the_account_s_life
     a_report_that_overtakes_the_answer_stands
     a_report_twice_counts_once
@@ -715,6 +716,22 @@ async fn a_report_that_another_worker_took_waits_for_the_answer_too(b: Bench) {
     sure(async || other.report(ask.clone()).await).await;
     b.settle(request, Verdicts::Same(Verdict::accepted("second")), false).await;
     assert_eq!(b.count(&c, State::Delivered).await, 1, "the report was not looked for: {:?}", b.states(&c).await);
+}
+
+async fn a_report_waits_a_week_for_its_answer_and_no_longer(b: Bench) {
+    let (_, c) = b.ready(2).await;
+    let rows = b.begin(&c, 10, 1).await;
+    for (request, id) in rows.requests.iter().zip(["id-1", "id-2"]) {
+        let ask = ReportAsk { provider_id: Some(id.to_owned()), ..b.report_ask(request, id, true) };
+        sure(async || b.store.report(ask.clone()).await).await;
+    }
+    for (request, id, days) in [(&rows.requests[0], "id-1", 6), (&rows.requests[1], "id-2", 2)] {
+        b.clock.advance(Duration::from_secs(days * 86_400));
+        sure(async || b.store.close_unreported(b.clock.now()).await).await;
+        b.settle(request, Verdicts::Same(Verdict::accepted(id)), false).await;
+    }
+    assert_eq!(b.count(&c, State::Delivered).await, 1, "after six days: {:?}", b.states(&c).await);
+    assert_eq!(b.count(&c, State::Accepted).await, 1, "after eight: {:?}", b.states(&c).await);
 }
 
 async fn an_answer_about_many_is_one_event_in_the_account_s_life(b: Bench) {
