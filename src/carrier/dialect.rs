@@ -151,6 +151,11 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync {
     /// Whether, by the papers, one bad receiver refuses the message to all of its submit.
     fn refuses_whole(&self) -> bool;
 
+    /// Whether a submit's number is the id of its message, so that reports name it also when its answer was lost.
+    fn names_messages(&self) -> bool {
+        false
+    }
+
     fn codes(&self) -> &'static [CodeRow];
 
     fn papers(&self) -> Papers {

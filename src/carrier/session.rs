@@ -96,7 +96,7 @@ enum Said {
     /// The gateway's code.
     Code(u32),
     /// Written, and nothing heard.
-    Doubt(&'static str),
+    Doubt(Number, &'static str),
     /// No byte of it left.
     Unsent(&'static str),
 }
@@ -513,7 +513,7 @@ impl<'a> Session<'a> {
         let taken = said.iter().filter(|s| matches!(s, Said::Accepted(..))).count();
         let other = said.iter().find(|s| !matches!(s, Said::Accepted(..)));
         let doubt = said.iter().find_map(|s| match s {
-            Said::Doubt(why) => Some(Verdict::unknown(*why)),
+            Said::Doubt(number, why) => Some(self.in_doubt(*number, why, said.len())),
             Said::Code(code) => Some(self.shared.verdict(*code)).filter(|v| v.outcome == Outcome::Unknown),
             Said::Accepted(..) | Said::Unsent(_) => None,
         });
@@ -530,12 +530,19 @@ impl<'a> Session<'a> {
                 // A part is at the gateway: it must not come again, and nothing else is known to be wrong with it.
                 let consequence = match other {
                     Said::Code(code) => self.shared.verdict(*code).consequence,
-                    Said::Accepted(..) | Said::Doubt(_) | Said::Unsent(_) => Consequence::None,
+                    Said::Accepted(..) | Said::Doubt(..) | Said::Unsent(_) => Consequence::None,
                 };
                 let code = format!("partly_taken_{taken}_of_{}", said.len());
                 queued.settle(&Verdict::rejected(Blame::Content, consequence, code));
             }
         }
+    }
+
+    fn in_doubt(&self, number: Number, why: &str, segments: usize) -> Verdict {
+        // The reports on segments are put together for messages that were taken; here it may be that some were not.
+        let known = segments == 1 && self.shared.dialect.names_messages();
+        let id = if known { Given::Own.of_receiver(number, 0, false) } else { None };
+        Verdict { id, ..Verdict::unknown(why) }
     }
 
     fn accepted(&self, queued: &Queued, said: &[Said]) {
@@ -576,7 +583,7 @@ impl<'a> Session<'a> {
         {
             self.order.pop_front();
             if let Some(Sent { letter, segment }) = self.waiting.remove(&number) {
-                self.segment(letter, segment, Said::Doubt("timeout"));
+                self.segment(letter, segment, Said::Doubt(number, "timeout"));
             }
         }
         match self.phase {
@@ -620,9 +627,9 @@ impl<'a> Session<'a> {
                 open.said[segment] = Some(Said::Unsent("connection_lost"));
             }
         }
-        for (_, Sent { letter, segment }) in std::mem::take(&mut self.waiting) {
+        for (number, Sent { letter, segment }) in std::mem::take(&mut self.waiting) {
             if let Some(open) = self.letters.get_mut(&letter) {
-                open.said[segment] = Some(Said::Doubt("connection_lost"));
+                open.said[segment] = Some(Said::Doubt(number, "connection_lost"));
             }
         }
         for (_, mut open) in std::mem::take(&mut self.letters) {

@@ -571,20 +571,54 @@ fn an_sgip_link_that_is_idle_is_ended_and_opened_again() {
     });
 }
 
+/// SGIP's messages are named by the submit's own number: a report can be joined though the answer was lost.
+#[test]
+fn a_doubt_over_sgip_has_the_id_that_a_report_will_name() {
+    run(async {
+        let clock = ManualClock::new("2026-12-11T10:00:00+08:00".parse().unwrap());
+        let (to, mut pipes) = mpsc::unbounded_channel();
+        let account = crate::testing::carrier::account(Protocol::Sgip);
+        let dial = Arc::new(Pipes { to, room: 1 << 16 });
+        let link = Link::open_by(account, settings(), Arc::new(clock.clone()), dial).unwrap();
+        let (short, long) = ("你好".to_owned(), "测".repeat(100));
+        for (text, segments) in [(short, 1), (long, 2)] {
+            let job = hand_over(&link, 1, &text, clock.mono() + S(5));
+            settle().await;
+            let mut stream = pipes.try_recv().unwrap();
+            assert!(matches!(sgip_next(&mut stream).await, sgip::Body::Bind(_)));
+            let mut numbers = Vec::new();
+            for _ in 0..segments {
+                numbers.push(sgip_pdu(&mut stream).await.sequence.to_string());
+            }
+            drop(stream);
+            settle().await;
+            let verdict = job.answers().0.remove(0);
+            assert_eq!((verdict.outcome, verdict.code.as_str()), (Outcome::Unknown, "connection_lost"));
+            assert_eq!(verdict.id, (segments == 1).then(|| numbers.remove(0)));
+            clock.advance(S(5));
+        }
+    });
+}
+
 fn outcomes_now(job: &Job) -> Option<Outcome> {
     futures_util::FutureExt::now_or_never(job.finished())?;
     job.answers().0.first().map(|v| v.outcome)
 }
 
-/// What the SP said next, answered well.
-async fn sgip_next(stream: &mut DuplexStream) -> sgip::Body {
+/// What the SP said next.
+async fn sgip_pdu(stream: &mut DuplexStream) -> sgip::Pdu {
     settle().await;
     let mut head = [0; 4];
     stream.read_exact(&mut head).await.unwrap();
     let mut pdu = head.to_vec();
     pdu.resize(u32::from_be_bytes(head) as usize, 0);
     stream.read_exact(&mut pdu[4..]).await.unwrap();
-    let sgip::Pdu { sequence, body } = sgip::Pdu::decode(&pdu).unwrap();
+    sgip::Pdu::decode(&pdu).unwrap()
+}
+
+/// The same, answered well.
+async fn sgip_next(stream: &mut DuplexStream) -> sgip::Body {
+    let sgip::Pdu { sequence, body } = sgip_pdu(stream).await;
     let well = sgip::Answer { result: 0, reserve: Octets::EMPTY };
     let answer = match &body {
         sgip::Body::Bind(_) => sgip::Body::BindResp(well),

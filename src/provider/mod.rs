@@ -140,7 +140,8 @@ pub struct Verdict {
     pub consequence: Consequence,
     /// The platform's own code, or ours for transport outcomes (`timeout`, `reset`, …). Never shown bare to a person.
     pub code: String,
-    /// The platform's message id, when accepted.
+    /// The platform's message id, when accepted; in doubt, the id that the message has if it was taken, where its sender
+    /// chooses it.
     pub id: Option<String>,
 }
 

@@ -103,6 +103,7 @@ list! { $
     a_report_waits_a_week_for_its_answer_and_no_longer
     an_answer_about_many_is_one_event_in_the_account_s_life
     a_report_that_overtakes_the_answer_stands
+    a_doubt_whose_id_is_known_is_settled_by_its_report
     a_report_twice_counts_once
     a_change_with_the_same_event_returns_the_first_answer
     a_refused_change_writes_nothing
@@ -758,6 +759,36 @@ async fn a_report_that_overtakes_the_answer_stands(b: Bench) {
         b.settle(request, verdicts, false).await;
     }
     assert_eq!(b.count(&c, State::Delivered).await, 4, "a handset's word was lowered: {:?}", b.states(&c).await);
+}
+
+async fn a_doubt_whose_id_is_known_is_settled_by_its_report(b: Bench) {
+    let (_, c) = b.ready(6).await;
+    let known = |id: &str| Verdict { id: Some(id.to_owned()), ..Verdict::unknown("timeout") };
+    // Alone, all of a call, and one of a call.
+    let rows = b.begin(&c, 2, 1).await;
+    b.settle(&rows.requests[0], Verdicts::Same(known("id-0")), false).await;
+    b.settle(&rows.requests[1], Verdicts::Each(vec![known("id-1")]), false).await;
+    let two = b.begin(&c, 4, 2).await;
+    b.settle(&two.requests[0], Verdicts::Each(vec![known("id-2"), known("id-3")]), false).await;
+    b.settle(&two.requests[1], Verdicts::Each(vec![known("id-4"), Verdict::accepted("id-5")]), false).await;
+    assert_eq!(b.count(&c, State::Unknown).await, 5, "{:?}", b.states(&c).await);
+    let people = rows
+        .requests
+        .iter()
+        .chain(&two.requests)
+        .flat_map(|request| request.rows.iter().map(move |row| (request, row.rid)));
+    let people: Vec<_> = people.collect();
+    let tell = async |n: usize, id: &str| {
+        let (request, rid) = people[n];
+        let ask = b.report_ask(request, &format!("{n} by {id}"), true);
+        let ask = ReportAsk { rid, provider_id: Some(id.to_owned()), ..ask };
+        sure(async || b.store.report(ask.clone()).await).await
+    };
+    assert!(tell(2, "id-3").await.campaign.is_none(), "another's id says nothing of this person");
+    for (n, done) in (0..6).zip(1..) {
+        tell(n, &format!("id-{n}")).await;
+        assert_eq!(b.count(&c, State::Delivered).await, done, "{n}: {:?}", b.states(&c).await);
+    }
 }
 
 async fn a_report_twice_counts_once(b: Bench) {

@@ -122,6 +122,10 @@ impl Dialect for Account {
         false
     }
 
+    fn names_messages(&self) -> bool {
+        true
+    }
+
     fn codes(&self) -> &'static [CodeRow] {
         CODES
     }

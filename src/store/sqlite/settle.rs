@@ -120,7 +120,12 @@ impl<'a> Settler<'a> {
                 let v = v.first().cloned().unwrap_or_else(|| Verdict::unknown("not_named"));
                 self.uniform(&call, s, &v)?;
             }
-            Verdicts::Each(_) if leaves_all_in_doubt(s) => self.uniform(&call, s, &s.answer.verdicts.get(0))?,
+            Verdicts::Each(told) if leaves_all_in_doubt(s) => {
+                for (rid, v) in s.rids.iter().zip(told) {
+                    self.handle(&call, v, *rid)?;
+                }
+                self.uniform(&call, s, &Verdict { id: None, ..s.answer.verdicts.get(0) })?;
+            }
             Verdicts::Each(_) => {
                 self.answered(&call, s)?;
                 self.each(&call, s)?;
@@ -221,15 +226,13 @@ impl<'a> Settler<'a> {
             match v.outcome {
                 Outcome::Accepted => {
                     self.done.accepted += 1;
-                    if let Some(id) = &v.id {
-                        let sql = "INSERT INTO handle VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-                        self.tx.run(sql, (call.account, id, call.key, &rid.0[..]))?;
-                    }
+                    self.handle(call, v, *rid)?;
                 }
                 Outcome::Unknown => {
                     unknown = true;
                     self.done.unknown += 1;
                     self.row(call, *rid, State::Unknown, &v.code)?;
+                    self.handle(call, v, *rid)?;
                 }
                 Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
                     back.push(*rid);
@@ -254,6 +257,13 @@ impl<'a> Settler<'a> {
         let sql = "UPDATE request SET state = ?2, code = ?3, provider_id = ?4, report_due = ?5 WHERE id = ?1";
         let due = report_due.map(Timestamp::millis);
         self.tx.run(sql, (call.key, state as u8, code, &v.id, due)).map(drop)
+    }
+
+    /// By what a report will name a person's message.
+    fn handle(&self, call: &Call, v: &Verdict, rid: Rid) -> Result<()> {
+        let Some(id) = &v.id else { return Ok(()) };
+        let sql = "INSERT INTO handle VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        self.tx.run(sql, (call.account, id, call.key, &rid.0[..])).map(drop)
     }
 
     /// Gives a row a state of its own; one that is known to have been taken keeps that.
@@ -640,8 +650,7 @@ fn resolve(s: &mut Settler<'_>, call: &Call, rid: Option<Rid>, to: &Resolution) 
             for rid in &rids {
                 s.row(call, *rid, State::Accepted, "")?;
                 if let Some(id) = id {
-                    let sql = "INSERT INTO handle VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-                    s.tx.run(sql, (call.account, id, call.key, &rid.0[..]))?;
+                    s.handle(call, &Verdict::accepted(id.clone()), *rid)?;
                 }
             }
         }
