@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::Protocol;
 use super::link::{Link, LinkSettings};
 use super::listen::{ListenSettings, Listener};
 use super::pdu::Octets;
+use super::session_tests::sgip_account;
 use super::sgip::{Bind, Body, Number, Password, Pdu};
 use crate::clock::SystemClock;
 use crate::provider::Network;
@@ -30,7 +30,7 @@ struct Bench {
 
 impl Bench {
     async fn new(settings: ListenSettings) -> Self {
-        let account = crate::testing::carrier::account(Protocol::Sgip);
+        let account = sgip_account();
         let link = Link::open(account, LinkSettings::new("127.0.0.1:1"), Arc::new(SystemClock::new())).unwrap();
         let at = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = Listener::bind(at, settings, &link).await.unwrap();

@@ -123,6 +123,11 @@ fn account() -> CarrierAccount {
     cmpp::Account::new("901234", Secret::new("shared01"), "MKT", "10690001").unwrap().into()
 }
 
+pub(super) fn sgip_account() -> CarrierAccount {
+    let secret = Secret::new("shared01");
+    sgip::Account::new("901234", &secret, 3_010_012_345, "12345", "MKT", "10690001").unwrap().into()
+}
+
 impl Bench {
     fn new(settings: LinkSettings) -> Self {
         Self::with_room(settings, 1 << 16)
@@ -548,7 +553,7 @@ fn an_sgip_link_that_is_idle_is_ended_and_opened_again() {
         let clock = ManualClock::new("2026-12-11T10:00:00+08:00".parse().unwrap());
         let (to, mut pipes) = mpsc::unbounded_channel();
         let dial = Arc::new(Pipes { to, room: 1 << 16 });
-        let account = crate::testing::carrier::account(Protocol::Sgip);
+        let account = sgip_account();
         let link = Link::open_by(account, settings(), Arc::new(clock.clone()), dial).unwrap();
         for _ in 0..2 {
             settle().await;
@@ -577,7 +582,7 @@ fn a_doubt_over_sgip_has_the_id_that_a_report_will_name() {
     run(async {
         let clock = ManualClock::new("2026-12-11T10:00:00+08:00".parse().unwrap());
         let (to, mut pipes) = mpsc::unbounded_channel();
-        let account = crate::testing::carrier::account(Protocol::Sgip);
+        let account = sgip_account();
         let dial = Arc::new(Pipes { to, room: 1 << 16 });
         let link = Link::open_by(account, settings(), Arc::new(clock.clone()), dial).unwrap();
         let (short, long) = ("你好".to_owned(), "测".repeat(100));
@@ -757,6 +762,7 @@ fn the_speed_is_that_of_the_account() {
 
 /// What a session costs without ledger and store: one connection, window 16, a million submits to a gateway in a process of
 /// its own. `benches/README.md` has the two commands.
+#[cfg(feature = "testing")]
 #[test]
 #[ignore = "a measurement"]
 #[allow(clippy::print_stdout, reason = "its output is the figure")]
