@@ -289,6 +289,44 @@ async fn the_operators_cap_on_connections_holds_over_two_processes() {
     until("both of the other", async || two.0.status() == [Status::Up; 2]).await;
 }
 
+/// A process that has no place begins nothing, so that the account does not rest for the one that has.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_without_a_place_leaves_the_campaign_to_the_others() {
+    let protocol = Protocol::Cmpp(cmpp::Version::V30);
+    let gateway = CarrierGateway::start(GatewaySettings::new(protocol)).await.unwrap();
+    let (folder, clock) = (folder(), clock());
+    let open = async || {
+        let keyring = Keyring::open_or_create_file(folder.path().join("shop.key"), &SystemClock::new()).unwrap();
+        let store = SqliteStore::open_with(folder.path().join("shop.db"), keyring, Arc::clone(&clock)).unwrap();
+        let optin = Optin106::open(store).await.unwrap();
+        let settings = LinkSettings::new(gateway.address()).places(optin.connections(&via(), 1));
+        let link = Arc::new(Link::open(fake(protocol), settings, Arc::clone(&clock)).unwrap());
+        optin.add_account(&via(), Arc::clone(&link) as _, AccountSettings::default().price(390)).await.unwrap();
+        let shop = Shop::new("shop-a", Owner::new("owner-1").unwrap(), "测试签名").unwrap().contact("400-000-0000");
+        let shop = shop.at_account(via(), AccountSignature::new("测试签名").unwrap());
+        (link, optin.shop(shop).await.unwrap(), optin)
+    };
+    let (has, shop, _optin) = open().await;
+    assert_eq!(has.settled().await, Status::Up);
+    let (waits, other_shop, other) = open().await;
+    until("no place", async || waits.status() == [Status::Waiting]).await;
+    for i in 0..40 {
+        shop.record(opt_in(phone(i))).await.unwrap();
+    }
+    let ends: Timestamp = "2026-12-11T11:00:00+08:00".parse().unwrap();
+    let campaign = shop.campaign("one", Purpose::Promotion).text(SHORT).ends(ends).via(via());
+    let campaign = campaign.plan(Audience::iter((0..40).map(phone))).await.unwrap();
+    let elsewhere = other_shop.open_campaign("one").await.unwrap();
+    let idle = tokio::time::timeout(Duration::from_secs(8), elsewhere.run()).await;
+    assert!(idle.is_err(), "it has nobody to send through");
+    let rest = other.store().account(&via()).await.unwrap().unwrap().rest_until;
+    assert_eq!(rest, Timestamp::EPOCH, "the account rests for everybody");
+    assert!(gateway.taken().is_empty());
+    campaign.run().await.unwrap();
+    let rows = rows(&campaign, 0..40).await;
+    assert!(rows.values().all(|(state, _)| *state == State::Accepted), "{rows:?}");
+}
+
 async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
     for _ in 0..1000 {
         if is().await {

@@ -35,6 +35,8 @@ const IN_FLIGHT_BULK: usize = 16;
 const IDLE: Duration = Duration::from_secs(1);
 /// A wait this short is for calls under way: the end of one may end it.
 const SOON: Duration = Duration::from_millis(50);
+/// How soon to see whether an account can be reached from here again.
+const ELSEWHERE: Duration = Duration::from_secs(1);
 /// A settle that the store did not take is repeated so often; it is harmless to repeat.
 const SETTLE_TRIES: u32 = 8;
 
@@ -254,7 +256,10 @@ impl<'a> Runner<'a> {
         }
         self.beat();
         self.tune();
-        let Some(mut leg) = self.leg(now) else { return self.recover().await };
+        let Some(mut leg) = self.leg(now) else {
+            self.leave_to_others().await?;
+            return self.recover().await;
+        };
         // What is begun must leave within W: no more waits here than leaves in a fraction of a second.
         let queued: usize = self.calls.iter().map(|(_, c)| c.len()).sum();
         if queued >= self.batch(leg) {
@@ -305,14 +310,20 @@ impl<'a> Runner<'a> {
             if w.contains(now.millis()) { now } else { Timestamp::from_millis(w.next_open(now.millis())) }
         };
         let legs = &self.campaign.inner.legs;
-        let ready: Vec<Timestamp> = legs.iter().zip(&self.rests).map(|(l, r)| window(l).max(*r)).collect();
+        let here = |leg: &Leg| if leg.provider.is_ready() { now } else { now.plus(ELSEWHERE) };
+        let ready = legs.iter().zip(&self.rests).map(|(l, r)| window(l).max(*r).max(here(l)));
+        let ready: Vec<Timestamp> = ready.collect();
         self.ready = ready.iter().map(|t| *t <= now).collect();
         if let Some(i) = self.next_leg() {
             return Some(i);
         }
         let (i, at) = ready.iter().enumerate().min_by_key(|(_, t)| **t)?;
-        let why = if window(&legs[i]) > now { "outside_window" } else { "account_rests" };
-        if self.idle() || why == "account_rests" {
+        let why = match &legs[i] {
+            leg if window(leg) > now => "outside_window",
+            leg if self.rests[i] <= now && !leg.provider.is_ready() => "not_reachable_here",
+            _ => "account_rests",
+        };
+        if self.idle() || why != "outside_window" {
             let _ = self.wait(now, *at, why);
         }
         None
@@ -330,6 +341,16 @@ impl<'a> Runner<'a> {
             self.campaign.store().recover().await?;
         }
         Ok(())
+    }
+
+    /// What cannot be reached from this process may be from another: its rows are not held back here.
+    async fn leave_to_others(&mut self) -> Result<()> {
+        let reachable = self.campaign.inner.legs.iter().any(|leg| leg.provider.is_ready());
+        if reachable || !self.idle() || self.shards.is_empty() {
+            return Ok(());
+        }
+        let leases = self.shards.drain(..).map(|s| s.lease).collect();
+        Ok(self.campaign.store().release(leases).await?)
     }
 
     fn wait(&mut self, now: Timestamp, until: Timestamp, why: &str) -> Result<()> {

@@ -834,6 +834,11 @@ impl Provider for Link {
         &self.profile
     }
 
+    /// No, while all connections that the operator allows are open elsewhere.
+    fn is_ready(&self) -> bool {
+        lock(&self.shared.states).iter().any(|s| *s != Status::Waiting)
+    }
+
     async fn submit(&self, request: Request<'_>) -> Answer {
         let same = |v| Answer { verdicts: Verdicts::Same(v), first_byte: None };
         let clock = &self.shared.clock;

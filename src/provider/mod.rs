@@ -56,6 +56,13 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// What this platform can carry and what it limits.
     fn profile(&self) -> &Profile;
 
+    /// Whether requests can leave from this process. While they cannot, campaigns begin nothing through it here, and leave
+    /// the rows to other processes. Quick, and yes unless the provider knows better: a wrong yes costs a request that is
+    /// not sent, after which the account rests for every process.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
     /// Sends one request and says what became of each ticket.
     async fn submit(&self, request: Request<'_>) -> Answer;
 
