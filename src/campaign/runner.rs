@@ -350,7 +350,7 @@ impl<'a> Runner<'a> {
             return Ok(());
         }
         let leases = self.shards.drain(..).map(|s| s.lease).collect();
-        Ok(self.campaign.store().release(leases).await?)
+        self.campaign.store().release(leases).await
     }
 
     fn wait(&mut self, now: Timestamp, until: Timestamp, why: &str) -> Result<()> {
