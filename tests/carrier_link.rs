@@ -261,19 +261,23 @@ async fn a_gateway_of_2_0_is_spoken_to_in_2_0() {
 }
 
 /// Waits until it is so; fails after ten seconds.
-/// The store's two handles stand for two processes: each has its own worker, writer and connection to the file.
+/// A handle of the store stands for a process: each has its own worker, writer and connection to the file.
+async fn process(folder: &Path, clock: &Arc<dyn Clock>, settings: LinkSettings, allowed: u16) -> (Link, Optin106) {
+    let keyring = Keyring::open_or_create_file(folder.join("shop.key"), &SystemClock::new()).unwrap();
+    let store = SqliteStore::open_with(folder.join("shop.db"), keyring, Arc::clone(clock)).unwrap();
+    let optin = Optin106::open(store).await.unwrap();
+    let settings = settings.places(optin.connections(&via(), allowed));
+    let account = fake(Protocol::Cmpp(cmpp::Version::V30));
+    (Link::open(account, settings, Arc::clone(clock)).unwrap(), optin)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_operators_cap_on_connections_holds_over_two_processes() {
     let protocol = Protocol::Cmpp(cmpp::Version::V30);
     let gateway = CarrierGateway::start(GatewaySettings::new(protocol)).await.unwrap();
     let (folder, clock) = (folder(), clock());
-    let open = async || {
-        let keyring = Keyring::open_or_create_file(folder.path().join("shop.key"), &SystemClock::new()).unwrap();
-        let store = SqliteStore::open_with(folder.path().join("shop.db"), keyring, Arc::clone(&clock)).unwrap();
-        let optin = Optin106::open(store).await.unwrap();
-        let settings = LinkSettings::new(gateway.address()).connections(2).places(optin.connections(&via(), 3));
-        (Link::open(fake(protocol), settings, Arc::clone(&clock)).unwrap(), optin)
-    };
+    let settings = || LinkSettings::new(gateway.address()).connections(2);
+    let open = || process(folder.path(), &clock, settings(), 3);
     let (one, two) = (open().await, open().await);
     let count = |which: Status| {
         let of = |link: &Link| link.status().into_iter().filter(|s| *s == which).count();
@@ -296,11 +300,8 @@ async fn a_process_without_a_place_leaves_the_campaign_to_the_others() {
     let gateway = CarrierGateway::start(GatewaySettings::new(protocol)).await.unwrap();
     let (folder, clock) = (folder(), clock());
     let open = async || {
-        let keyring = Keyring::open_or_create_file(folder.path().join("shop.key"), &SystemClock::new()).unwrap();
-        let store = SqliteStore::open_with(folder.path().join("shop.db"), keyring, Arc::clone(&clock)).unwrap();
-        let optin = Optin106::open(store).await.unwrap();
-        let settings = LinkSettings::new(gateway.address()).places(optin.connections(&via(), 1));
-        let link = Arc::new(Link::open(fake(protocol), settings, Arc::clone(&clock)).unwrap());
+        let (link, optin) = process(folder.path(), &clock, LinkSettings::new(gateway.address()), 1).await;
+        let link = Arc::new(link);
         optin.add_account(&via(), Arc::clone(&link) as _, AccountSettings::default().price(390)).await.unwrap();
         let shop = Shop::new("shop-a", Owner::new("owner-1").unwrap(), "测试签名").unwrap().contact("400-000-0000");
         let shop = shop.at_account(via(), AccountSignature::new("测试签名").unwrap());
