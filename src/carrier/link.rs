@@ -421,7 +421,7 @@ impl Shared {
     }
 
     /// Messages of a job that no connection has taken are not sent.
-    fn withdraw(&self, job: &Arc<Job>, why: &str) {
+    pub(crate) fn withdraw(&self, job: &Arc<Job>, why: &str) {
         let verdict = Verdict::unsent(why, Consequence::None);
         let mut queue = lock(&self.queue);
         queue.retain(|queued| {
@@ -884,9 +884,11 @@ impl Provider for Link {
 async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
     let wake = Arc::clone(&shared.wakes[index]);
     let (first, longest) = shared.settings.reconnect;
-    let (mut wait, mut low) = (first, false);
+    let (mut wait, mut low, mut without_place) = (first, false, false);
     loop {
-        while !shared.is_closing() && !shared.dialect.keeps_open() && lock(&shared.queue).is_empty() {
+        let has_no_work = || !shared.dialect.keeps_open() && lock(&shared.queue).is_empty();
+        // Whoever waits for a place has no work, as nothing is begun here meanwhile: it asks on.
+        while !shared.is_closing() && !without_place && has_no_work() {
             shared.set(index, Status::Idle);
             wake.notified().await;
         }
@@ -897,8 +899,18 @@ async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
         let place = match &shared.settings.places {
             None => None,
             Some(places) => match places.take().await {
+                Some(place) if without_place => {
+                    without_place = false;
+                    shared.set(index, Status::Down);
+                    if has_no_work() {
+                        place.leave().await;
+                        continue;
+                    }
+                    Some(place)
+                }
                 Some(place) => Some(place),
                 None => {
+                    without_place = true;
                     shared.set(index, Status::Waiting);
                     pause(&shared, &wake, ASK_AGAIN).await;
                     continue;

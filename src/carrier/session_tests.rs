@@ -22,7 +22,7 @@ use super::split::split;
 use super::{CarrierAccount, Protocol, cmpp, sgip};
 use crate::clock::{Clock, Timestamp};
 use crate::phone::Phone;
-use crate::provider::{Blame, Consequence, Outcome, Verdict};
+use crate::provider::{Blame, Consequence, Outcome, Provider, Verdict};
 use crate::secret::Secret;
 use crate::testing::ManualClock;
 
@@ -703,6 +703,35 @@ fn a_connection_without_a_place_waits_until_one_is_free() {
         }
         closing.await.unwrap();
         assert_eq!(cap.free.load(SeqCst), 2, "places are given back");
+    });
+}
+
+#[test]
+fn an_sgip_link_without_a_place_asks_for_one_until_it_is_idle_again() {
+    run(async {
+        let clock = ManualClock::new("2026-12-11T10:00:00+08:00".parse().unwrap());
+        let (to, mut pipes) = mpsc::unbounded_channel();
+        let dial = Arc::new(Pipes { to, room: 1 << 16 });
+        let cap = Cap::of(0);
+        let settings = settings().places(Arc::new(cap.clone()));
+        let link = Link::open_by(sgip_account(), settings, Arc::new(clock.clone()), dial).unwrap();
+        settle().await;
+        assert_eq!((link.status(), link.is_ready()), (vec![Status::Idle], true));
+        let job = hand_over(&link, 1, "你好", clock.mono() + S(5));
+        settle().await;
+        assert_eq!((link.status(), link.is_ready()), (vec![Status::Waiting], false));
+        link.shared().withdraw(&job, "no_connection");
+        for _ in 0..4 {
+            clock.advance(S(5));
+            settle().await;
+            assert_eq!(link.status(), [Status::Waiting], "nothing is begun while there is no place");
+        }
+        cap.free.fetch_add(1, SeqCst);
+        clock.advance(S(5));
+        settle().await;
+        assert_eq!((link.status(), link.is_ready()), (vec![Status::Idle], true));
+        assert_eq!(cap.free.load(SeqCst), 1, "a place is not kept without work");
+        assert!(pipes.try_recv().is_err());
     });
 }
 
