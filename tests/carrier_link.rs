@@ -260,7 +260,6 @@ async fn a_gateway_of_2_0_is_spoken_to_in_2_0() {
     assert_eq!(gateway.counts().refused, 1, "3.0 was refused once, 2.0 was not");
 }
 
-/// Waits until it is so; fails after ten seconds.
 /// A handle of the store stands for a process: each has its own worker, writer and connection to the file.
 async fn process(folder: &Path, clock: &Arc<dyn Clock>, settings: LinkSettings, allowed: u16) -> (Link, Optin106) {
     let keyring = Keyring::open_or_create_file(folder.join("shop.key"), &SystemClock::new()).unwrap();
@@ -328,6 +327,7 @@ async fn a_process_without_a_place_leaves_the_campaign_to_the_others() {
     assert!(rows.values().all(|(state, _)| *state == State::Accepted), "{rows:?}");
 }
 
+/// Waits until it is so; fails after ten seconds.
 async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
     for _ in 0..1000 {
         if is().await {

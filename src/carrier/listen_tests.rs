@@ -4,13 +4,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::link::{Link, LinkSettings};
 use super::listen::{ListenSettings, Listener};
 use super::pdu::Octets;
-use super::session_tests::sgip_account;
+use super::session_tests::{sgip_account, sgip_pdu};
 use super::sgip::{Bind, Body, Number, Password, Pdu};
 use crate::clock::SystemClock;
 use crate::provider::Network;
@@ -64,12 +64,7 @@ impl Caller {
 
     /// The next answer; `None` when the connection has ended.
     async fn hear(&mut self) -> Option<Body> {
-        let mut head = [0; 4];
-        self.0.read_exact(&mut head).await.ok()?;
-        let mut pdu = head.to_vec();
-        pdu.resize(u32::from_be_bytes(head) as usize, 0);
-        self.0.read_exact(&mut pdu[4..]).await.ok()?;
-        let Pdu { sequence, body } = Pdu::decode(&pdu).unwrap();
+        let Pdu { sequence, body } = sgip_pdu(&mut self.0).await?;
         assert_eq!(sequence, SEQUENCE, "an answer has the number of what it answers");
         Some(body)
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 
 use super::coding::{Coding, Reference};
@@ -134,10 +134,18 @@ impl Bench {
     }
 
     fn with_room(settings: LinkSettings, room: usize) -> Self {
+        Self::of(account(), settings, room)
+    }
+
+    fn sgip(settings: LinkSettings) -> Self {
+        Self::of(sgip_account(), settings, 1 << 16)
+    }
+
+    fn of(account: CarrierAccount, settings: LinkSettings, room: usize) -> Self {
         let clock = ManualClock::new("2026-12-11T10:00:00+08:00".parse().unwrap());
         let (to, pipes) = mpsc::unbounded_channel();
         let dial = Arc::new(Pipes { to, room });
-        let link = Link::open_by(account(), settings, Arc::new(clock.clone()), dial).unwrap();
+        let link = Link::open_by(account, settings, Arc::new(clock.clone()), dial).unwrap();
         Self { clock, link, pipes }
     }
 
@@ -550,28 +558,22 @@ fn each_code_has_one_row_and_says_what_to_do() {
 #[test]
 fn an_sgip_link_that_is_idle_is_ended_and_opened_again() {
     run(async {
-        let clock = ManualClock::new("2026-12-11T10:00:00+08:00".parse().unwrap());
-        let (to, mut pipes) = mpsc::unbounded_channel();
-        let dial = Arc::new(Pipes { to, room: 1 << 16 });
-        let account = sgip_account();
-        let link = Link::open_by(account, settings(), Arc::new(clock.clone()), dial).unwrap();
+        let mut bench = Bench::sgip(settings());
         for _ in 0..2 {
             settle().await;
-            assert!(pipes.try_recv().is_err(), "not while there is nothing to send");
-            let job = hand_over(&link, 1, "你好", clock.mono() + S(5));
-            settle().await;
-            let mut stream = pipes.try_recv().unwrap();
+            assert!(bench.pipes.try_recv().is_err(), "not while there is nothing to send");
+            let job = bench.send(1, "你好", S(5)).await;
+            let mut stream = bench.pipes.try_recv().unwrap();
             assert!(matches!(sgip_next(&mut stream).await, sgip::Body::Bind(_)));
             assert!(matches!(sgip_next(&mut stream).await, sgip::Body::Submit(_)));
             settle().await;
-            assert_eq!(outcomes_now(&job), Some(Outcome::Accepted));
-            clock.advance(S(29));
-            settle().await;
-            assert_eq!(link.status(), [Status::Up]);
-            clock.advance(S(1));
+            assert_eq!(outcomes(&job), all(1, Outcome::Accepted, ""));
+            bench.advance(S(29)).await;
+            assert_eq!(bench.link.status(), [Status::Up]);
+            bench.advance(S(1)).await;
             assert!(matches!(sgip_next(&mut stream).await, sgip::Body::Unbind));
             settle().await;
-            assert_eq!(link.status(), [Status::Idle]);
+            assert_eq!(bench.link.status(), [Status::Idle]);
         }
     });
 }
@@ -580,50 +582,39 @@ fn an_sgip_link_that_is_idle_is_ended_and_opened_again() {
 #[test]
 fn a_doubt_over_sgip_has_the_id_that_a_report_will_name() {
     run(async {
-        let clock = ManualClock::new("2026-12-11T10:00:00+08:00".parse().unwrap());
-        let (to, mut pipes) = mpsc::unbounded_channel();
-        let account = sgip_account();
-        let dial = Arc::new(Pipes { to, room: 1 << 16 });
-        let link = Link::open_by(account, settings(), Arc::new(clock.clone()), dial).unwrap();
+        let mut bench = Bench::sgip(settings());
         let (short, long) = ("你好".to_owned(), "测".repeat(100));
         for (text, segments) in [(short, 1), (long, 2)] {
-            let job = hand_over(&link, 1, &text, clock.mono() + S(5));
-            settle().await;
-            let mut stream = pipes.try_recv().unwrap();
+            let job = bench.send(1, &text, S(5)).await;
+            let mut stream = bench.pipes.try_recv().unwrap();
             assert!(matches!(sgip_next(&mut stream).await, sgip::Body::Bind(_)));
             let mut numbers = Vec::new();
             for _ in 0..segments {
-                numbers.push(sgip_pdu(&mut stream).await.sequence.to_string());
+                numbers.push(sgip_pdu(&mut stream).await.unwrap().sequence.to_string());
             }
             drop(stream);
             settle().await;
             let verdict = job.answers().0.remove(0);
             assert_eq!((verdict.outcome, verdict.code.as_str()), (Outcome::Unknown, "connection_lost"));
             assert_eq!(verdict.id, (segments == 1).then(|| numbers.remove(0)));
-            clock.advance(S(5));
+            bench.advance(S(5)).await;
         }
     });
 }
 
-fn outcomes_now(job: &Job) -> Option<Outcome> {
-    futures_util::FutureExt::now_or_never(job.finished())?;
-    job.answers().0.first().map(|v| v.outcome)
+/// The next PDU of SGIP; `None` when the connection has ended.
+pub(super) async fn sgip_pdu(stream: &mut (impl AsyncRead + Unpin)) -> Option<sgip::Pdu> {
+    let mut pdu = vec![0; 4];
+    stream.read_exact(&mut pdu).await.ok()?;
+    pdu.resize(u32::from_be_bytes(pdu[..4].try_into().unwrap()) as usize, 0);
+    stream.read_exact(&mut pdu[4..]).await.ok()?;
+    Some(sgip::Pdu::decode(&pdu).unwrap())
 }
 
-/// What the SP said next.
-async fn sgip_pdu(stream: &mut DuplexStream) -> sgip::Pdu {
-    settle().await;
-    let mut head = [0; 4];
-    stream.read_exact(&mut head).await.unwrap();
-    let mut pdu = head.to_vec();
-    pdu.resize(u32::from_be_bytes(head) as usize, 0);
-    stream.read_exact(&mut pdu[4..]).await.unwrap();
-    sgip::Pdu::decode(&pdu).unwrap()
-}
-
-/// The same, answered well.
+/// What the SP said next, answered well.
 async fn sgip_next(stream: &mut DuplexStream) -> sgip::Body {
-    let sgip::Pdu { sequence, body } = sgip_pdu(stream).await;
+    settle().await;
+    let sgip::Pdu { sequence, body } = sgip_pdu(stream).await.unwrap();
     let well = sgip::Answer { result: 0, reserve: Octets::EMPTY };
     let answer = match &body {
         sgip::Body::Bind(_) => sgip::Body::BindResp(well),
@@ -709,29 +700,22 @@ fn a_connection_without_a_place_waits_until_one_is_free() {
 #[test]
 fn an_sgip_link_without_a_place_asks_for_one_until_it_is_idle_again() {
     run(async {
-        let clock = ManualClock::new("2026-12-11T10:00:00+08:00".parse().unwrap());
-        let (to, mut pipes) = mpsc::unbounded_channel();
-        let dial = Arc::new(Pipes { to, room: 1 << 16 });
         let cap = Cap::of(0);
-        let settings = settings().places(Arc::new(cap.clone()));
-        let link = Link::open_by(sgip_account(), settings, Arc::new(clock.clone()), dial).unwrap();
+        let mut bench = Bench::sgip(settings().places(Arc::new(cap.clone())));
         settle().await;
-        assert_eq!((link.status(), link.is_ready()), (vec![Status::Idle], true));
-        let job = hand_over(&link, 1, "你好", clock.mono() + S(5));
-        settle().await;
-        assert_eq!((link.status(), link.is_ready()), (vec![Status::Waiting], false));
-        link.shared().withdraw(&job, "no_connection");
+        assert_eq!((bench.link.status(), bench.link.is_ready()), (vec![Status::Idle], true));
+        let job = bench.send(1, "你好", S(5)).await;
+        assert_eq!((bench.link.status(), bench.link.is_ready()), (vec![Status::Waiting], false));
+        bench.link.shared().withdraw(&job, "no_connection");
         for _ in 0..4 {
-            clock.advance(S(5));
-            settle().await;
-            assert_eq!(link.status(), [Status::Waiting], "nothing is begun while there is no place");
+            bench.advance(S(5)).await;
+            assert_eq!(bench.link.status(), [Status::Waiting], "nothing is begun while there is no place");
         }
         cap.free.fetch_add(1, SeqCst);
-        clock.advance(S(5));
-        settle().await;
-        assert_eq!((link.status(), link.is_ready()), (vec![Status::Idle], true));
+        bench.advance(S(5)).await;
+        assert_eq!((bench.link.status(), bench.link.is_ready()), (vec![Status::Idle], true));
         assert_eq!(cap.free.load(SeqCst), 1, "a place is not kept without work");
-        assert!(pipes.try_recv().is_err());
+        assert!(bench.pipes.try_recv().is_err());
     });
 }
 

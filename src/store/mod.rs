@@ -968,7 +968,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Ends planned rows as expired with this code.
     async fn expire(&self, campaign: CampaignKey, code: Code) -> Result<u64>;
 
-    /// Ends accepted rows whose report is overdue as `no_report`.
+    /// Ends accepted rows whose report is overdue as `no_report`, and drops reports that no answer has claimed for a week.
     async fn close_unreported(&self, now: Timestamp) -> Result<u64>;
 
     /// Unknown requests due to be asked about.

@@ -96,7 +96,7 @@ fn request(file: &File) -> Result<(), String> {
     let built = vectors::provider_request(
         &file.provider,
         file.json["operation"].as_str().unwrap_or_default(),
-        &credentials(&file.json),
+        &vectors::credentials(&file.json),
         &input["params"],
         moment(&input["timestamp"]),
         input["nonce"].as_str().unwrap_or_default(),
@@ -107,20 +107,6 @@ fn request(file: &File) -> Result<(), String> {
         return carried(&built, &file.json);
     }
     same_request(&built, &file.json)
-}
-
-/// What a vector says of its scheme beside its input.
-const SCHEME: [&str; 3] = ["signature_version", "sign_type", "sign_version"];
-
-/// The credentials, and beside them what else a scheme signs with: region, token of the call, version of the signature.
-fn credentials(vector: &Value) -> Value {
-    let mut all = vector["input"]["credentials"].as_object().cloned().unwrap_or_default();
-    let input = vector["input"].as_object().into_iter().flatten();
-    let version = vector.as_object().into_iter().flatten().filter(|(name, _)| SCHEME.contains(&name.as_str()));
-    for (name, value) in input.chain(version).filter(|(_, v)| v.is_string() || v.is_number()) {
-        all.entry(name.clone()).or_insert_with(|| value.clone());
-    }
-    Value::Object(all)
 }
 
 type Pairs = BTreeMap<String, String>;

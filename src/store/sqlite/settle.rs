@@ -122,13 +122,13 @@ impl<'a> Settler<'a> {
             }
             Verdicts::Each(told) if leaves_all_in_doubt(s) => {
                 for (rid, v) in s.rids.iter().zip(told) {
-                    self.handle(&call, v, *rid)?;
+                    self.handle(&call, v.id.as_deref(), *rid)?;
                 }
                 self.uniform(&call, s, &Verdict { id: None, ..s.answer.verdicts.get(0) })?;
             }
-            Verdicts::Each(_) => {
+            Verdicts::Each(told) => {
                 self.answered(&call, s)?;
-                self.each(&call, s)?;
+                self.each(&call, s, told)?;
             }
         }
         if waiting {
@@ -203,21 +203,17 @@ impl<'a> Settler<'a> {
     }
 
     /// A verdict per person: those accepted follow the request, the others get a state of their own.
-    fn each(&mut self, call: &Call, s: &Settlement) -> Result<()> {
+    fn each(&mut self, call: &Call, s: &Settlement, verdicts: &[Verdict]) -> Result<()> {
         let mut back = Vec::new();
         let mut unknown = false;
         let unnamed = Verdict::unknown("not_named");
-        let verdict = |i| match &s.answer.verdicts {
-            Verdicts::Each(told) => told.get(i).unwrap_or(&unnamed),
-            Verdicts::Same(v) => v,
-        };
-        if (0..s.rids.len()).any(|i| verdict(i).outcome == Outcome::Accepted) {
+        let of_each = || s.rids.iter().zip(verdicts.iter().chain(std::iter::repeat(&unnamed)));
+        if of_each().any(|(_, v)| v.outcome == Outcome::Accepted) {
             self.well(call.account)?;
         }
         // One answer is one event in the account's life, however many rows it is about.
         let mut told: Vec<Consequence> = Vec::new();
-        for (i, rid) in s.rids.iter().enumerate() {
-            let v = verdict(i);
+        for (rid, v) in of_each() {
             let ends_well = matches!(v.outcome, Outcome::Accepted | Outcome::Unknown);
             if !ends_well && !told.contains(&v.consequence) {
                 told.push(v.consequence);
@@ -226,13 +222,13 @@ impl<'a> Settler<'a> {
             match v.outcome {
                 Outcome::Accepted => {
                     self.done.accepted += 1;
-                    self.handle(call, v, *rid)?;
+                    self.handle(call, v.id.as_deref(), *rid)?;
                 }
                 Outcome::Unknown => {
                     unknown = true;
                     self.done.unknown += 1;
                     self.row(call, *rid, State::Unknown, &v.code)?;
-                    self.handle(call, v, *rid)?;
+                    self.handle(call, v.id.as_deref(), *rid)?;
                 }
                 Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
                     back.push(*rid);
@@ -260,8 +256,8 @@ impl<'a> Settler<'a> {
     }
 
     /// By what a report will name a person's message.
-    fn handle(&self, call: &Call, v: &Verdict, rid: Rid) -> Result<()> {
-        let Some(id) = &v.id else { return Ok(()) };
+    fn handle(&self, call: &Call, id: Option<&str>, rid: Rid) -> Result<()> {
+        let Some(id) = id else { return Ok(()) };
         let sql = "INSERT INTO handle VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
         self.tx.run(sql, (call.account, id, call.key, &rid.0[..])).map(drop)
     }
@@ -649,9 +645,7 @@ fn resolve(s: &mut Settler<'_>, call: &Call, rid: Option<Rid>, to: &Resolution) 
         Resolution::Accepted { id } => {
             for rid in &rids {
                 s.row(call, *rid, State::Accepted, "")?;
-                if let Some(id) = id {
-                    s.handle(call, &Verdict::accepted(id.clone()), *rid)?;
-                }
+                s.handle(call, id.as_deref(), *rid)?;
             }
         }
         Resolution::Failed => {

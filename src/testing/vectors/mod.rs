@@ -133,6 +133,20 @@ pub struct SeenCallback {
     pub status: u16,
 }
 
+/// What a vector says of its scheme beside its input.
+const SCHEME: [&str; 3] = ["signature_version", "sign_type", "sign_version"];
+
+/// The credentials, and beside them what else a scheme signs with: region, token of the call, version of the signature.
+pub fn credentials(vector: &Value) -> Value {
+    let mut all = vector["input"]["credentials"].as_object().cloned().unwrap_or_default();
+    let input = vector["input"].as_object().into_iter().flatten();
+    let version = vector.as_object().into_iter().flatten().filter(|(name, _)| SCHEME.contains(&name.as_str()));
+    for (name, value) in input.chain(version).filter(|(_, v)| v.is_string() || v.is_number()) {
+        all.entry(name.clone()).or_insert_with(|| value.clone());
+    }
+    Value::Object(all)
+}
+
 /// Builds the request of any operation from the platform's own parameters.
 pub fn provider_request(
     provider: &str,
