@@ -257,8 +257,8 @@ impl<'a> Runner<'a> {
         self.beat();
         self.tune();
         let Some(mut leg) = self.leg(now) else {
-            self.leave_to_others().await?;
-            return self.recover().await;
+            let reachable = self.campaign.inner.legs.iter().any(|leg| leg.provider.is_ready());
+            return if reachable { self.recover().await } else { self.leave_to_others(now).await };
         };
         // What is begun must leave within W: no more waits here than leaves in a fraction of a second.
         let queued: usize = self.calls.iter().map(|(_, c)| c.len()).sum();
@@ -343,14 +343,14 @@ impl<'a> Runner<'a> {
         Ok(())
     }
 
-    /// What cannot be reached from this process may be from another: its rows are not held back here.
-    async fn leave_to_others(&mut self) -> Result<()> {
-        let reachable = self.campaign.inner.legs.iter().any(|leg| leg.provider.is_ready());
-        if reachable || !self.idle() || self.shards.is_empty() {
-            return Ok(());
+    /// What cannot be reached from this process may be from another: its rows are not held back here, and once others have
+    /// sent them the run is over here too.
+    async fn leave_to_others(&mut self, now: Timestamp) -> Result<()> {
+        if self.idle() && !self.shards.is_empty() {
+            let leases = self.shards.drain(..).map(|s| s.lease).collect();
+            self.campaign.store().release(leases).await?;
         }
-        let leases = self.shards.drain(..).map(|s| s.lease).collect();
-        self.campaign.store().release(leases).await
+        self.nothing_left(now).await
     }
 
     fn wait(&mut self, now: Timestamp, until: Timestamp, why: &str) -> Result<()> {

@@ -896,51 +896,34 @@ async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
             shared.set(index, Status::Down);
             return;
         }
-        let place = match &shared.settings.places {
-            None => None,
-            Some(places) => match places.take().await {
-                Some(place) if without_place => {
-                    without_place = false;
-                    shared.set(index, Status::Down);
-                    if has_no_work() {
-                        place.leave().await;
-                        continue;
-                    }
-                    Some(place)
-                }
-                Some(place) => Some(place),
-                None => {
-                    without_place = true;
-                    shared.set(index, Status::Waiting);
-                    pause(&shared, &wake, ASK_AGAIN).await;
-                    continue;
-                }
-            },
-        };
-        let dialled = {
-            let within = shared.clock.sleep(shared.settings.login_within);
-            match futures_util::future::select(dial.dial(&shared.settings), within).await {
-                futures_util::future::Either::Left((Ok(stream), _)) => Some(stream),
-                futures_util::future::Either::Left((Err(error), _)) => {
-                    tracing::warn!(%error, "the carrier's gateway cannot be reached");
-                    None
-                }
-                futures_util::future::Either::Right(_) => None,
+        let mut place = None;
+        if let Some(places) = &shared.settings.places {
+            place = places.take().await;
+            if place.is_none() {
+                without_place = true;
+                shared.set(index, Status::Waiting);
+                pause(&shared, &wake, ASK_AGAIN).await;
+                continue;
             }
-        };
-        let mut end = None;
-        if let Some(stream) = dialled {
-            let retires = AtomicBool::new(false);
-            let mut session = Session::new(&shared, &wake, low, &retires);
-            let run = session.run(stream, || shared.set(index, Status::Up));
-            let held = hold(place.as_deref(), &*shared.clock, &retires, &wake);
-            end = match futures_util::future::select(std::pin::pin!(run), std::pin::pin!(held)).await {
-                futures_util::future::Either::Left((end, _)) => Some(end),
-                futures_util::future::Either::Right((never, _)) => match never {},
-            };
-            if session.useful || end == Some(End::Done) {
-                wait = first;
+        }
+        if std::mem::take(&mut without_place) {
+            shared.set(index, Status::Down);
+            if has_no_work()
+                && let Some(place) = place.take()
+            {
+                place.leave().await;
+                continue;
             }
+        }
+        let retires = AtomicBool::new(false);
+        let connected = connection(&shared, &*dial, &wake, low, &retires, || shared.set(index, Status::Up));
+        let held = hold(place.as_deref(), &*shared.clock, &retires, &wake);
+        let (end, useful) = match futures_util::future::select(std::pin::pin!(connected), std::pin::pin!(held)).await {
+            futures_util::future::Either::Left((ended, _)) => ended,
+            futures_util::future::Either::Right((never, _)) => match never {},
+        };
+        if useful {
+            wait = first;
         }
         shared.set(index, Status::Down);
         if let Some(place) = place {
@@ -965,6 +948,33 @@ async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
         pause(&shared, &wake, wait).await;
         wait = (wait * 2).min(longest);
     }
+}
+
+/// One connection from its first byte to its end: how it ended, `None` when it was not made, and whether it was of use.
+async fn connection(
+    shared: &Shared,
+    dial: &dyn Dial,
+    wake: &Arc<Notify>,
+    low: bool,
+    retires: &AtomicBool,
+    up: impl Fn(),
+) -> (Option<End>, bool) {
+    let within = shared.clock.sleep(shared.settings.login_within);
+    let stream = match futures_util::future::select(dial.dial(&shared.settings), within).await {
+        futures_util::future::Either::Left((Ok(stream), _)) => stream,
+        futures_util::future::Either::Left((Err(error), _)) => {
+            tracing::warn!(%error, "the carrier's gateway cannot be reached");
+            return (None, false);
+        }
+        futures_util::future::Either::Right(_) => return (None, false),
+    };
+    // Its place may have been lost meanwhile.
+    if retires.load(Ordering::Acquire) {
+        return (None, false);
+    }
+    let mut session = Session::new(shared, wake, low, retires);
+    let end = session.run(stream, up).await;
+    (Some(end), session.useful || end == End::Done)
 }
 
 /// Waits until a login may be tried again and there is something to send.

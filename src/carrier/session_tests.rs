@@ -697,6 +697,41 @@ fn a_connection_without_a_place_waits_until_one_is_free() {
     });
 }
 
+/// A connection that takes twenty seconds to be made.
+struct Slow(Pipes, ManualClock);
+
+#[async_trait::async_trait]
+impl Dial for Slow {
+    async fn dial(&self, settings: &LinkSettings) -> std::io::Result<Box<dyn Stream>> {
+        self.1.sleep(S(20)).await;
+        self.0.dial(settings).await
+    }
+}
+
+#[test]
+fn a_place_is_kept_while_a_connection_is_made_and_without_it_nobody_logs_in() {
+    for says in [Kept::Held, Kept::Lost] {
+        run(async {
+            let cap = Cap::of(1);
+            *cap.says.lock().unwrap() = Some(says);
+            let clock = ManualClock::new("2026-12-11T10:00:00+08:00".parse().unwrap());
+            let (to, pipes) = mpsc::unbounded_channel();
+            let dial = Arc::new(Slow(Pipes { to, room: 1 << 16 }, clock.clone()));
+            let settings = settings().login_within(S(60)).places(Arc::new(cap.clone()));
+            let link = Link::open_by(account(), settings, Arc::new(clock.clone()), dial).unwrap();
+            let mut bench = Bench { clock, link, pipes };
+            for _ in 0..20 {
+                settle().await;
+                bench.advance(S(1)).await;
+            }
+            let mut gateway = bench.connection().await;
+            let connects = matches!(gateway.next().await, Some(cmpp::Pdu { body: cmpp::Body::Connect(_), .. }));
+            assert_eq!(connects, says == Kept::Held);
+            assert_eq!(cap.free.load(SeqCst), usize::from(says == Kept::Lost));
+        });
+    }
+}
+
 #[test]
 fn an_sgip_link_without_a_place_asks_for_one_until_it_is_idle_again() {
     run(async {
