@@ -400,6 +400,14 @@ impl Optin106 {
         };
         let joined = self.store().report(ask).await?;
         let says = says(&meaning, report.delivered);
+        let told = match (joined.in_segments, says) {
+            // However many segments say so, the number failed once, or came to life once.
+            (Some(request), Says::Health(health)) => {
+                let event_id = format!("segments of {request}: {health:?}");
+                report_told(Envelope { event_id, ..told.envelope }, &report.code, report.at)
+            }
+            _ => told,
+        };
         let reach = match says {
             Says::Refused => self.reach(account, rid, &joined, report.at).await?,
             Says::Everyone | Says::Health(_) | Says::Nothing => Vec::new(),

@@ -60,15 +60,20 @@ struct World {
     optin: Optin106,
     shop: ShopHandle,
     link: Arc<Link>,
-    _folder: TempDir,
+    _folder: Arc<TempDir>,
 }
 
 impl World {
     async fn new(account: CarrierAccount, settings: LinkSettings) -> Self {
-        Self::with(folder(), clock(), account, settings).await
+        Self::with(Arc::new(folder()), clock(), account, settings).await
     }
 
-    async fn with(folder: TempDir, clock: Arc<dyn Clock>, account: CarrierAccount, settings: LinkSettings) -> Self {
+    async fn with(
+        folder: Arc<TempDir>,
+        clock: Arc<dyn Clock>,
+        account: CarrierAccount,
+        settings: LinkSettings,
+    ) -> Self {
         let keyring = Keyring::open_or_create_file(folder.path().join("shop.key"), &SystemClock::new()).unwrap();
         let store = SqliteStore::open_with(folder.path().join("shop.db"), keyring, Arc::clone(&clock)).unwrap();
         let optin = Optin106::open(store).await.unwrap();
@@ -470,6 +475,38 @@ async fn a_long_message_is_delivered_when_all_of_it_is() {
         assert_eq!(it.state(&campaign, 1).await, State::Undelivered, "{name}");
         assert_eq!(it.state(&campaign, 2).await, State::Accepted, "{name}: one segment is missing");
         attending.abort();
+    }
+}
+
+/// What was submitted by one process is reported to another, segment by segment, after a restart in between.
+#[tokio::test]
+async fn a_restart_between_the_reports_on_a_long_message_loses_none() {
+    for (name, protocol) in PROTOCOLS.into_iter().filter(|(_, p)| *p != Protocol::Sgip) {
+        let gateway = CarrierGateway::start(GatewaySettings::new(protocol)).await.unwrap();
+        let (folder, clock) = (Arc::new(folder()), clock());
+        for segment in 1..=3 {
+            // The process of the segment before is gone, with all that it remembered.
+            let settings = LinkSettings::new(gateway.address());
+            let it = World::with(Arc::clone(&folder), Arc::clone(&clock), fake(protocol), settings).await;
+            let it = Arc::new(it);
+            it.link.settled().await;
+            if segment == 1 {
+                it.consents(0..3).await;
+                it.plan("one", &long(), 0..3).await.run().await.unwrap();
+            }
+            let attending = tokio::spawn({
+                let it = Arc::clone(&it);
+                async move { it.optin.attend(&via(), &it.link).await }
+            });
+            for taken in gateway.taken().iter().filter(|t| t.segment.0 == segment) {
+                gateway.report(taken, "DELIVRD");
+            }
+            until(name, async || gateway.counts().acknowledged == 3 * u64::from(segment)).await;
+            attending.abort();
+            drop(attending.await);
+            let campaign = it.plan("one", &long(), 0..3).await;
+            assert_eq!(delivered(&campaign).await, if segment == 3 { 3 } else { 0 }, "{name}, {segment}");
+        }
     }
 }
 

@@ -45,14 +45,16 @@ fn schema_1(folder: &std::path::Path, used: &std::path::Path) -> std::path::Path
     let tables = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
     let mut tables = raw.prepare(tables).unwrap();
     let names = tables.query_map([], |r| r.get::<_, String>(0)).unwrap();
-    // Schema 2 gave `inbound` a column.
-    let kept = |n: &String| n != "worker" && n != "inbound";
-    let mut names: Vec<String> = names.map(Result::unwrap).filter(kept).collect();
+    let mut names: Vec<String> = names.map(Result::unwrap).filter(|n| n != "worker").collect();
     // What others refer to goes first.
     names.sort_by_key(|n| (n != "owner", n != "shop"));
     for name in names {
         let only = if name == "meta" { "WHERE name <> 'oldest_reader'" } else { "" };
-        raw.execute_batch(&format!("INSERT INTO main.{name} SELECT * FROM used.{name} {only}")).unwrap();
+        // Later schemas gave some more columns.
+        let of = "SELECT group_concat(name) FROM pragma_table_info(?1, 'main')";
+        let columns: String = raw.query_row(of, [&name], |r| r.get(0)).unwrap();
+        let copy = format!("INSERT INTO main.{name} ({columns}) SELECT {columns} FROM used.{name} {only}");
+        raw.execute_batch(&copy).unwrap();
     }
     raw.pragma_update(None, "application_id", 0x4f31_3036).unwrap();
     raw.pragma_update(None, "user_version", 1).unwrap();

@@ -35,8 +35,6 @@ pub(crate) struct Queued {
     /// The tickets that it is for.
     pub(crate) places: Range<usize>,
     pub(crate) letter: Letter,
-    /// Names the message to the first of them; those to the others count on.
-    pub(crate) serial: u64,
 }
 
 impl Job {
@@ -103,13 +101,11 @@ impl Queued {
 
     /// One message a person, in order.
     pub(crate) fn singly(self) -> Vec<Self> {
-        let Self { job, places, letter, serial } = self;
+        let Self { job, places, letter } = self;
         let Letter { to, segments, source, valid } = letter;
         to.into_iter()
             .zip(places)
-            .zip(serial..)
-            .map(move |((phone, place), serial)| Self {
-                serial,
+            .map(move |(phone, place)| Self {
                 job: Arc::clone(&job),
                 places: place..place + 1,
                 letter: Letter { to: vec![phone], segments: Arc::clone(&segments), source, valid },

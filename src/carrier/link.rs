@@ -7,8 +7,7 @@
 //! the carrier may not deliver is set on every submit, from the gate's clearance.
 //!
 //! # What is not kept over a restart
-//! Which segments belong to which long message (its row then ends as `no_report`), and parts of long replies that were
-//! not whole: they were not acknowledged, so the gateway tells them again.
+//! Parts of long replies that were not whole: they were not acknowledged, so the gateway tells them again.
 //!
 //! # Lines
 //! The protocols have no TLS. Carriers give a leased line or a VPN; see [`crate::guide::carrier`].
@@ -16,7 +15,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,9 +25,8 @@ use tokio::task::JoinHandle;
 
 use super::assemble::{Assembler, Limits};
 use super::coding::{Coding, Reference, header};
-use super::dialect::{self, Arrival, Dialect, Given, Letter, LoginFault, Number, Papers};
+use super::dialect::{self, Arrival, Dialect, Letter, LoginFault, Number, Papers};
 use super::job::{CancelOnDrop, Job, Queued};
-use super::parts::{Parts, Told, Whole};
 use super::pdu::FieldError;
 use super::places::{ASK_AGAIN, Places, hold};
 use super::session::{Backlog, End, Session, Stream};
@@ -333,17 +331,15 @@ pub(crate) struct Shared {
     refused_at: Mutex<Duration>,
     closing: AtomicBool,
     counter: AtomicU32,
-    messages: AtomicU64,
     /// On the monotonic clock: no submit is written before.
     pace: Mutex<Duration>,
     inbox: mpsc::Sender<Raw>,
-    parts: Mutex<Parts>,
 }
 
 /// A reply or a report, and who is to be told that it is stored.
 struct Raw {
     arrival: Arrival,
-    ack: Option<Ack>,
+    ack: Ack,
 }
 
 struct Ack {
@@ -437,38 +433,9 @@ impl Shared {
         self.wakes.iter().for_each(|w| w.notify_one());
     }
 
-    /// A segment of a message was taken.
-    pub(crate) fn part(&self, queued: &Queued, segment: usize, number: Number, given: Given) {
-        let total = queued.letter.segments.len();
-        if total < 2 {
-            return;
-        }
-        let mut parts = lock(&self.parts);
-        for (index, (phone, message)) in queued.letter.to.iter().zip(queued.serial..).enumerate() {
-            let Some(id) = given.of_receiver(number, index, self.settings.ids_count_on) else { continue };
-            let whole = parts.taken(message, segment, total, &id, *phone);
-            self.whole(whole);
-        }
-    }
-
-    fn whole(&self, whole: Option<Whole>) {
-        let Some(Whole { handle, phone, told }) = whole else { return };
-        let event = event_id("whole", &[&handle, &told.code, &phone.national()]);
-        let (code, delivered, at) = (told.code, told.delivered, told.at);
-        let arrival = Arrival::Report { event, id: handle, phone, code, delivered, at };
-        if self.inbox.try_send(Raw { arrival, ack: None }).is_err() {
-            tracing::warn!("a report on a long message was dropped: its row will end as no_report");
-        }
-    }
-
     /// A reply or a report came.
     pub(crate) fn arrived(&self, arrival: Arrival, answer: Vec<u8>, backlog: &Arc<Backlog>) {
-        if let Arrival::Report { id, phone, code, delivered, at, .. } = &arrival {
-            let told = Told { code: code.clone(), delivered: *delivered, at: *at };
-            let whole = lock(&self.parts).told(id, *phone, told);
-            self.whole(whole);
-        }
-        let ack = Some(Ack { to: Arc::clone(backlog), bytes: answer });
+        let ack = Ack { to: Arc::clone(backlog), bytes: answer };
         if self.inbox.try_send(Raw { arrival, ack }).is_err() {
             tracing::warn!("more came from the gateway than is being stored; it will tell it again");
         }
@@ -514,7 +481,7 @@ struct Incoming {
 struct Long {
     id: String,
     at: Option<Timestamp>,
-    ack: Option<Ack>,
+    ack: Ack,
 }
 
 /// A reply or a report that the gateway waits to have acknowledged.
@@ -622,10 +589,8 @@ impl Link {
             refused_at: Mutex::default(),
             closing: AtomicBool::new(false),
             counter: AtomicU32::new(u32::from_be_bytes([a, b, c, d])),
-            messages: AtomicU64::new(0),
             pace: Mutex::default(),
             inbox,
-            parts: Mutex::default(),
         });
         let keep = |index| runtime.spawn(keep(Arc::clone(&shared), Arc::clone(&dial), index));
         let tasks = (0..n).map(keep).collect();
@@ -697,14 +662,14 @@ impl Link {
                 let delivered = Some(delivered);
                 let report =
                     Report { event_id: event, phone, provider_id: Some(id), reference: None, code, delivered, at };
-                incoming.ready.push_back(Arrived { event: Inbound::Report(report), acks: ack.into_iter().collect() });
+                incoming.ready.push_back(Arrived { event: Inbound::Report(report), acks: vec![ack] });
             }
             Arrival::Reply { id, phone, to, coding, content, flagged, at } => {
                 let (place, body) = header(&content, flagged);
                 let Some(place) = place else {
                     let text = coding.decode(body);
                     let reply = self.reply(vec![(id, at)], phone, &to.text(), text);
-                    incoming.ready.push_back(Arrived { event: reply, acks: ack.into_iter().collect() });
+                    incoming.ready.push_back(Arrived { event: reply, acks: vec![ack] });
                     return;
                 };
                 let key = (phone, to.text().into_owned());
@@ -723,7 +688,7 @@ impl Link {
         let (mut ids, mut acks) = (Vec::new(), Vec::new());
         for part in reply.segments.into_values() {
             ids.push((part.tag.id, part.tag.at));
-            acks.extend(part.tag.ack);
+            acks.push(part.tag.ack);
         }
         Arrived { event: self.reply(ids, phone, &to, text), acks }
     }
@@ -786,9 +751,8 @@ impl Link {
             let valid = Some(ValidTime::before(until).ok()?);
             let to = tickets.iter().map(crate::ticket::Ticket::phone).collect();
             let places = n * together..n * together + tickets.len();
-            let serial = self.shared.messages.fetch_add(tickets.len() as u64, Ordering::Relaxed);
             let letter = Letter { to, segments, source, valid };
-            letters.push(Queued { job: Arc::clone(job), places, letter, serial });
+            letters.push(Queued { job: Arc::clone(job), places, letter });
         }
         Some(letters)
     }

@@ -33,7 +33,6 @@ pub mod listen;
 #[cfg(test)]
 mod listen_tests;
 pub mod login;
-mod parts;
 pub mod pdu;
 pub mod places;
 mod session;

@@ -490,9 +490,7 @@ impl<'a> Session<'a> {
     fn segment(&mut self, letter: u64, segment: usize, said: Said) {
         let Some(open) = self.letters.get_mut(&letter) else { return };
         open.said[segment] = Some(said);
-        if let Said::Accepted(number, given) = said {
-            self.shared.part(&open.queued, segment, number, given);
-        } else if open.next < open.said.len() {
+        if !matches!(said, Said::Accepted(..)) && open.next < open.said.len() {
             // A message of which a part is refused is not gone on with.
             let rest = open.next..open.said.len();
             open.said[rest].fill(Some(Said::Unsent("not_gone_on")));
@@ -513,7 +511,7 @@ impl<'a> Session<'a> {
         let taken = said.iter().filter(|s| matches!(s, Said::Accepted(..))).count();
         let other = said.iter().find(|s| !matches!(s, Said::Accepted(..)));
         let doubt = said.iter().find_map(|s| match s {
-            Said::Doubt(number, why) => Some(self.in_doubt(*number, why, said.len())),
+            Said::Doubt(_, why) => Some(self.in_doubt(&said, why)),
             Said::Code(code) => Some(self.shared.verdict(*code)).filter(|v| v.outcome == Outcome::Unknown),
             Said::Accepted(..) | Said::Unsent(_) => None,
         });
@@ -538,19 +536,25 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn in_doubt(&self, number: Number, why: &str, segments: usize) -> Verdict {
-        // The reports on segments are put together for messages that were taken; here it may be that some were not.
-        let known = segments == 1 && self.shared.dialect.names_messages();
-        let id = if known { Given::Own.of_receiver(number, 0, false) } else { None };
-        Verdict { id, ..Verdict::unknown(why) }
+    /// With the ids by which reports settle it, where we chose them and every segment left.
+    fn in_doubt(&self, said: &[Said], why: &str) -> Verdict {
+        let left = |s: &Said| match s {
+            Said::Accepted(number, _) | Said::Doubt(number, _) => Given::Own.of_receiver(*number, 0, false),
+            Said::Code(_) | Said::Unsent(_) => None,
+        };
+        let ids = if self.shared.dialect.names_messages() { said.iter().map(left).collect() } else { None };
+        named(Verdict::unknown(why), ids.unwrap_or_default())
     }
 
     fn accepted(&self, queued: &Queued, said: &[Said]) {
-        let Some(Said::Accepted(number, given)) = said.first() else { return };
         let counts = self.shared.settings.ids_count_on;
         for (index, place) in queued.places.clone().enumerate() {
-            let verdict = match given.of_receiver(*number, index, counts) {
-                Some(id) => Verdict::accepted(super::parts::handle(&id, said.len())),
+            let id = |s: &Said| match s {
+                Said::Accepted(number, given) => given.of_receiver(*number, index, counts),
+                Said::Code(_) | Said::Doubt(..) | Said::Unsent(_) => None,
+            };
+            let verdict = match said.iter().map(id).collect() {
+                Some(ids) => named(Verdict::new(Outcome::Accepted, Consequence::None, String::new()), ids),
                 None => Verdict::unknown("no_id"),
             };
             queued.job.settle(place, verdict);
@@ -643,6 +647,12 @@ impl<'a> Session<'a> {
             self.settle(open);
         }
     }
+}
+
+/// A verdict with the ids of a message's segments.
+fn named(verdict: Verdict, ids: Vec<String>) -> Verdict {
+    let mut ids = ids.into_iter();
+    Verdict { id: ids.next(), later_segments: ids.collect(), ..verdict }
 }
 
 impl Drop for Session<'_> {

@@ -150,6 +150,9 @@ pub struct Verdict {
     /// The platform's message id, when accepted; in doubt, the id that the message has if it was taken, where its sender
     /// chooses it.
     pub id: Option<String>,
+    /// Where the platform reports on each segment of a long message by itself: the ids of the segments after the first, in
+    /// order. The message is delivered when all segments are, and not delivered when one is not. Empty otherwise.
+    pub later_segments: Vec<String>,
 }
 
 /// What happened to one ticket.
@@ -195,24 +198,28 @@ pub enum Consequence {
 }
 
 impl Verdict {
+    pub(crate) const fn new(outcome: Outcome, consequence: Consequence, code: String) -> Self {
+        Self { outcome, consequence, code, id: None, later_segments: Vec::new() }
+    }
+
     /// Taken, with the platform's id.
     pub fn accepted(id: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Accepted, consequence: Consequence::None, code: String::new(), id: Some(id.into()) }
+        Self { id: Some(id.into()), ..Self::new(Outcome::Accepted, Consequence::None, String::new()) }
     }
 
     /// Refused before acceptance.
     pub fn rejected(blame: Blame, consequence: Consequence, code: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Rejected(blame), consequence, code: code.into(), id: None }
+        Self::new(Outcome::Rejected(blame), consequence, code.into())
     }
 
     /// In doubt.
     pub fn unknown(code: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Unknown, consequence: Consequence::None, code: code.into(), id: None }
+        Self::new(Outcome::Unknown, Consequence::None, code.into())
     }
 
     /// Proven not sent.
     pub fn unsent(code: impl Into<String>, consequence: Consequence) -> Self {
-        Self { outcome: Outcome::Unsent, consequence, code: code.into(), id: None }
+        Self::new(Outcome::Unsent, consequence, code.into())
     }
 }
 

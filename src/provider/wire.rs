@@ -161,7 +161,7 @@ impl CodeRow {
         match (self.outcome, id) {
             (Outcome::Accepted, Some(id)) if !id.is_empty() => Verdict::accepted(id),
             (Outcome::Accepted, _) => Verdict::unknown("no_id"),
-            (outcome, _) => Verdict { outcome, consequence: self.consequence, code: self.code.to_owned(), id: None },
+            (outcome, _) => Verdict::new(outcome, self.consequence, self.code.to_owned()),
         }
     }
 }

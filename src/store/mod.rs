@@ -762,12 +762,14 @@ pub struct ReportAsk {
 }
 
 /// Which row a report belongs to.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Joined {
     /// Whose shop, where the row is known.
     pub shop: Option<ShopKey>,
     /// Which campaign.
     pub campaign: Option<CampaignKey>,
+    /// The request, where the report is on one of several segments of its message.
+    pub in_segments: Option<i64>,
     /// Whether it was recorded before.
     pub repeated: bool,
     /// Whether it waits for the answer of its request.

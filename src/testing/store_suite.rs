@@ -28,7 +28,7 @@ use crate::optin::{AccountSettings, Erasure, OptOut, Optin106, Owner, Shop, Shop
 use crate::phone::Phone;
 use crate::policy::Policy;
 use crate::policy::law::Code;
-use crate::provider::{Answer, Blame, Consequence, Verdict, Verdicts};
+use crate::provider::{Answer, Blame, Consequence, Outcome, Verdict, Verdicts};
 use crate::store::{
     Assignment, BeginAsk, Begun, BegunRequest, BegunRows, CampaignRow, Change, Changed, Effect, ExtensionAsk,
     ExtensionRow, Lane, Lease, Load, Phase, Place, PlanRow, ReportAsk, Resolution, Settlement, ShopRow, Store,
@@ -104,6 +104,7 @@ list! { $
     an_answer_about_many_is_one_event_in_the_account_s_life
     a_report_that_overtakes_the_answer_stands
     a_doubt_whose_id_is_known_is_settled_by_its_report
+    a_long_message_is_delivered_when_every_segment_is_and_failed_by_the_first_that_is_not
     a_report_twice_counts_once
     a_change_with_the_same_event_returns_the_first_answer
     a_refused_change_writes_nothing
@@ -788,6 +789,57 @@ async fn a_doubt_whose_id_is_known_is_settled_by_its_report(b: Bench) {
     for (n, done) in (0..6).zip(1..) {
         tell(n, &format!("id-{n}")).await;
         assert_eq!(b.count(&c, State::Delivered).await, done, "{n}: {:?}", b.states(&c).await);
+    }
+}
+
+async fn a_long_message_is_delivered_when_every_segment_is_and_failed_by_the_first_that_is_not(b: Bench) {
+    // The answer (0) and the reports on three segments, in every order.
+    let orders: Vec<Vec<usize>> = (0..4_usize.pow(4))
+        .map(|n| (0..4).map(|i| n / 4_usize.pow(i) % 4).collect())
+        .filter(|order: &Vec<usize>| (0..4).all(|step| order.contains(&step)))
+        .collect();
+    assert_eq!(orders.len(), 24);
+    let (_, c) = b.ready(36).await;
+    let id = |n: usize, segment: usize| format!("{n}/{segment}");
+    // A message alone, taken; alone, in doubt; one of a call of two, taken or in doubt.
+    let verdict =
+        |n: usize, told: Verdict| Verdict { id: Some(id(n, 1)), later_segments: vec![id(n, 2), id(n, 3)], ..told };
+    let of = |n: usize| if n.is_multiple_of(2) { Verdict::accepted("") } else { Verdict::unknown("timeout") };
+    let mut requests = Vec::new();
+    for n in 0..orders.len() {
+        let each = 1 + n % 2;
+        requests.push(b.begin(&c, each, each).await.requests.remove(0));
+    }
+    for (n, (order, request)) in orders.iter().zip(&requests).enumerate() {
+        let rid = request.rows[0].rid;
+        // Every third message fails, by the segment that is reported on first.
+        let fails = n % 3 == 0;
+        let first = order.iter().copied().find(|step| *step > 0).unwrap_or_default();
+        for (at, step) in order.iter().copied().enumerate() {
+            if step == 0 {
+                let verdicts = (0..request.rows.len()).map(|k| verdict(n + 100 * k, of(n / 2 + k))).collect();
+                let verdicts =
+                    if n % 4 == 0 { Verdicts::Same(verdict(n, of(n / 2))) } else { Verdicts::Each(verdicts) };
+                b.settle(request, verdicts, false).await;
+            } else {
+                let delivered = !(fails && step == first);
+                let ask = b.report_ask(request, &format!("{n}.{step}"), delivered);
+                let ask = ReportAsk { rid, provider_id: Some(id(n, step)), ..ask };
+                for _ in 0..2 {
+                    sure(async || b.store.report(ask.clone()).await).await;
+                }
+            }
+            let answered = order[..=at].contains(&0);
+            let told = order[..=at].iter().filter(|s| **s > 0).count();
+            let expected = match (answered, fails && told > 0, told) {
+                (false, ..) => State::Begun,
+                (_, true, _) => State::Undelivered,
+                (_, _, 3) => State::Delivered,
+                _ if of(n / 2).outcome == Outcome::Accepted => State::Accepted,
+                _ => State::Unknown,
+            };
+            assert_eq!(b.states(&c).await[&rid], expected, "message {n}, {order:?} up to {at}");
+        }
     }
 }
 

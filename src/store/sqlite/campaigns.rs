@@ -63,7 +63,8 @@ fn code(s: &str) -> Code {
 }
 
 const SCAN: &str = "m.rid, m.position, m.line, m.variant, m.parts, m.state, m.code, m.sealed, m.settled, q.state,
-    q.code, q.begun, q.settled, a.name, q.provider_id, q.reference, q.price, m.grant_key";
+    q.code, q.begun, q.settled, a.name, coalesce(q.provider_id, (SELECT h.provider_id FROM handle h
+      WHERE h.request = m.request AND h.rid = m.rid AND h.segment = 1 LIMIT 1)), q.reference, q.price, m.grant_key";
 const JOINS: &str = "LEFT JOIN request q ON q.id = m.request LEFT JOIN account a ON a.id = q.account";
 
 fn scan_row(r: &Row<'_>) -> Result<ScanRow> {

@@ -20,5 +20,10 @@ ALTER TABLE inbound ADD COLUMN recorded INTEGER NOT NULL DEFAULT 0;
 UPDATE inbound SET recorded = at;
 CREATE INDEX inbound_recorded ON inbound (recorded);
 CREATE INDEX inbound_reference ON inbound (reference) WHERE reference IS NOT NULL;
+-- The segments of a long message, where each has an id and a report (told: whether it was delivered) of its own.
+ALTER TABLE handle ADD COLUMN segment INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE handle ADD COLUMN segments INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE handle ADD COLUMN told INTEGER;
+CREATE INDEX handle_person ON handle (request, rid, segment);
 -- A program that does not know the registry would give an extension twice and send from one that it was not given.
 INSERT INTO meta VALUES ('oldest_reader', 2);

@@ -122,9 +122,10 @@ impl<'a> Settler<'a> {
             }
             Verdicts::Each(told) if leaves_all_in_doubt(s) => {
                 for (rid, v) in s.rids.iter().zip(told) {
-                    self.handle(&call, v.id.as_deref(), *rid)?;
+                    self.handles(&call, v, *rid)?;
                 }
-                self.uniform(&call, s, &Verdict { id: None, ..s.answer.verdicts.get(0) })?;
+                let v = s.answer.verdicts.get(0);
+                self.uniform(&call, s, &Verdict::new(v.outcome, v.consequence, v.code))?;
             }
             Verdicts::Each(told) => {
                 self.answered(&call, s)?;
@@ -163,13 +164,18 @@ impl<'a> Settler<'a> {
         let code = Some(&v.code).filter(|c| !c.is_empty());
         let first_byte = s.answer.first_byte.map(Timestamp::millis);
         let now = self.tx.now.millis();
-        self.tx.run(sql, (call.key, now, first_byte, code, &v.id, s.report_due.millis())).map(drop)
+        self.tx.run(sql, (call.key, now, first_byte, code, id_of_all(v), s.report_due.millis())).map(drop)
     }
 
     /// One verdict for all: written once, on the request.
     fn uniform(&mut self, call: &Call, s: &Settlement, v: &Verdict) -> Result<()> {
         if v.outcome != Outcome::Accepted {
             self.answered(call, s)?;
+        }
+        if !v.later_segments.is_empty() {
+            for rid in &s.rids {
+                self.handles(call, v, *rid)?;
+            }
         }
         let many = s.rids.len() > 1;
         match v.outcome {
@@ -222,13 +228,13 @@ impl<'a> Settler<'a> {
             match v.outcome {
                 Outcome::Accepted => {
                     self.done.accepted += 1;
-                    self.handle(call, v.id.as_deref(), *rid)?;
+                    self.handles(call, v, *rid)?;
                 }
                 Outcome::Unknown => {
                     unknown = true;
                     self.done.unknown += 1;
                     self.row(call, *rid, State::Unknown, &v.code)?;
-                    self.handle(call, v.id.as_deref(), *rid)?;
+                    self.handles(call, v, *rid)?;
                 }
                 Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
                     back.push(*rid);
@@ -240,8 +246,8 @@ impl<'a> Settler<'a> {
             }
         }
         self.back(call, &back, self.tx.now, None)?;
-        let v = Verdict::accepted("");
-        self.request(call, RequestState::Accepted, &Verdict { id: None, ..v }, Some(s.report_due))?;
+        let all = Verdict::new(Outcome::Accepted, Consequence::None, String::new());
+        self.request(call, RequestState::Accepted, &all, Some(s.report_due))?;
         if unknown {
             self.people_of(call, &s.rids, s.lookup_at)?;
         }
@@ -252,14 +258,18 @@ impl<'a> Settler<'a> {
         let code = Some(&v.code).filter(|c| !c.is_empty());
         let sql = "UPDATE request SET state = ?2, code = ?3, provider_id = ?4, report_due = ?5 WHERE id = ?1";
         let due = report_due.map(Timestamp::millis);
-        self.tx.run(sql, (call.key, state as u8, code, &v.id, due)).map(drop)
+        self.tx.run(sql, (call.key, state as u8, code, id_of_all(v), due)).map(drop)
     }
 
-    /// By what a report will name a person's message.
-    fn handle(&self, call: &Call, id: Option<&str>, rid: Rid) -> Result<()> {
-        let Some(id) = id else { return Ok(()) };
-        let sql = "INSERT INTO handle VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-        self.tx.run(sql, (call.account, id, call.key, &rid.0[..])).map(drop)
+    /// By what reports will name a person's message, or its segments.
+    fn handles(&self, call: &Call, v: &Verdict, rid: Rid) -> Result<()> {
+        let of = v.later_segments.len() + 1;
+        let sql = "INSERT INTO handle (account, provider_id, request, rid, segment, segments)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+        for (id, n) in v.id.iter().chain(&v.later_segments).zip(1_i64..) {
+            self.tx.run(sql, (call.account, id, call.key, &rid.0[..], n, of as i64))?;
+        }
+        Ok(())
     }
 
     /// Gives a row a state of its own; one that is known to have been taken keeps that.
@@ -390,8 +400,8 @@ impl<'a> Settler<'a> {
     /// Reports that came before this answer.
     fn waiting_reports(&mut self, call: &Call, s: &Settlement) -> Result<()> {
         // Two searches, each by its own index: one with OR reads the whole table.
-        let sql = "SELECT source, event_id, rid, code, delivered FROM inbound WHERE reference = ?2
-                   UNION SELECT source, event_id, rid, code, delivered FROM inbound
+        let sql = "SELECT source, event_id, rid, code, delivered, provider_id FROM inbound WHERE reference = ?2
+                   UNION SELECT source, event_id, rid, code, delivered, provider_id FROM inbound
                      WHERE account = ?1 AND provider_id IN
                        (SELECT provider_id FROM request WHERE id = ?3
                         UNION SELECT provider_id FROM handle WHERE account = ?1 AND request = ?3)";
@@ -402,11 +412,12 @@ impl<'a> Settler<'a> {
                 r.get::<_, Vec<u8>>(2)?,
                 r.get::<_, String>(3)?,
                 r.get(4)?,
+                r.get::<_, Option<String>>(5)?,
             ))
         })?;
-        for (source, event_id, rid, code, delivered) in found {
+        for (source, event_id, rid, code, delivered, id) in found {
             let rid = Rid::from_slice(&rid).ok_or_else(corrupt)?;
-            apply_report(self.tx, call.campaign, call.key, rid, &code, delivered)?;
+            join_report(self.tx, call, rid, id.as_deref(), &code, delivered)?;
             self.tx.run("DELETE FROM inbound WHERE source = ?1 AND event_id = ?2", (source, event_id))?;
         }
         Ok(())
@@ -431,7 +442,54 @@ fn is_doubt(v: &Verdict, s: &Settlement) -> bool {
     }
 }
 
-/// Joins a report to its row; whether it said something new.
+/// The id of everyone in a call: a long message has one for each segment, kept by person.
+fn id_of_all(v: &Verdict) -> Option<&str> {
+    v.id.as_deref().filter(|_| v.later_segments.is_empty())
+}
+
+/// What is known of one segment of a long message when a report on it comes.
+struct Segment {
+    of: i64,
+    told: Option<bool>,
+}
+
+fn segment(tx: &Tx<'_>, call: &Call, rid: Rid, id: &str) -> Result<Option<Segment>> {
+    let sql = "SELECT segments, told FROM handle WHERE account = ?1 AND provider_id = ?2 AND rid = ?3 AND request = ?4
+               AND segments > 1";
+    tx.one(sql, (call.account, id, &rid.0[..], call.key), |r| Ok(Segment { of: r.get(0)?, told: r.get(1)? }))
+}
+
+/// Joins a report to its row, by way of the message where it is on one segment; whether it said something new.
+fn join_report(
+    tx: &Tx<'_>,
+    call: &Call,
+    rid: Rid,
+    id: Option<&str>,
+    code: &str,
+    delivered: Option<bool>,
+) -> Result<bool> {
+    let its = match id {
+        Some(id) => segment(tx, call, rid, id)?.map(|s| (id, s)),
+        None => None,
+    };
+    let Some((id, its)) = its else { return apply_report(tx, call.campaign, call.key, rid, code, delivered) };
+    // Nothing final, told before, or a delivery taken back.
+    let Some(says) = delivered.filter(|says| its.told.is_none() || its.told == Some(false) && *says) else {
+        return Ok(false);
+    };
+    let sql = "UPDATE handle SET told = ?5 WHERE account = ?1 AND provider_id = ?2 AND rid = ?3 AND request = ?4";
+    tx.run(sql, (call.account, id, &rid.0[..], call.key, says))?;
+    let sql = "SELECT count(*) FROM handle WHERE request = ?1 AND rid = ?2 AND told = ?3";
+    let alike: i64 = tx.one(sql, (call.key, &rid.0[..], says), |r| r.get(0))?.unwrap_or(0);
+    // The first failure is the message's.
+    let whole = if says { alike == its.of } else { alike == 1 };
+    if whole {
+        apply_report(tx, call.campaign, call.key, rid, code, delivered)?;
+    }
+    Ok(true)
+}
+
+/// Puts a report on a message into its row; whether it said something new.
 fn apply_report(
     tx: &Tx<'_>,
     campaign: i64,
@@ -645,7 +703,8 @@ fn resolve(s: &mut Settler<'_>, call: &Call, rid: Option<Rid>, to: &Resolution) 
         Resolution::Accepted { id } => {
             for rid in &rids {
                 s.row(call, *rid, State::Accepted, "")?;
-                s.handle(call, id.as_deref(), *rid)?;
+                let v = Verdict { id: id.clone(), ..Verdict::accepted("") };
+                s.handles(call, &v, *rid)?;
             }
         }
         Resolution::Failed => {
@@ -686,10 +745,16 @@ fn report(tx: &Tx<'_>, ask: &ReportAsk) -> Result<Joined> {
         if tx.one(here, (call.campaign, &ask.rid.0[..]), |_| Ok(()))?.is_none() {
             continue;
         }
-        let new = apply_report(tx, call.campaign, *key, ask.rid, &ask.code, ask.delivered)?;
+        let id = ask.provider_id.as_deref();
+        let of_segments = match id {
+            Some(id) => segment(tx, &call, ask.rid, id)?.is_some(),
+            None => false,
+        };
+        let new = join_report(tx, &call, ask.rid, id, &ask.code, ask.delivered)?;
         return Ok(Joined {
             shop: Some(call.shop),
             campaign: Some(CampaignKey(call.campaign)),
+            in_segments: of_segments.then_some(*key),
             repeated: !new,
             waiting: false,
         });
@@ -713,7 +778,7 @@ fn report(tx: &Tx<'_>, ask: &ReportAsk) -> Result<Joined> {
             ],
         )?;
     }
-    Ok(Joined { shop: None, campaign: None, repeated: wait && new == 0, waiting: wait && new > 0 })
+    Ok(Joined { repeated: wait && new == 0, waiting: wait && new > 0, ..Joined::default() })
 }
 
 /// Puts abandoned requests where the evidence puts them: not in the journal of a dead worker of this boot, never sent;
