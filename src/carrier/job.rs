@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::dialect::Letter;
 use crate::clock::Timestamp;
-use crate::provider::Verdict;
+use crate::provider::{Consequence, Verdict};
 
 /// One request on its way. Messages of a job that is cancelled are not sent any more.
 #[derive(Debug)]
@@ -97,6 +97,15 @@ impl Queued {
     /// The same verdict for everyone of this message.
     pub(crate) fn settle(&self, verdict: &Verdict) {
         self.places.clone().for_each(|place| self.job.settle(place, verdict.clone()));
+    }
+
+    /// Whether it may still leave; told as unsent otherwise.
+    pub(crate) fn may_leave(&self, now: Duration) -> bool {
+        let may = !self.job.is_cancelled() && self.job.deadline > now;
+        if !may {
+            self.settle(&Verdict::unsent("deadline_passed", Consequence::None));
+        }
+        may
     }
 
     /// One message a person, in order.

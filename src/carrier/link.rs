@@ -28,12 +28,12 @@ use super::coding::{Coding, Reference, header};
 use super::dialect::{self, Arrival, Dialect, Letter, LoginFault, Number, Papers};
 use super::job::{CancelOnDrop, Job, Queued};
 use super::pdu::FieldError;
-use super::places::{ASK_AGAIN, Places, hold};
+use super::places::{ASK_AGAIN, Places, Retirement, hold};
 use super::session::{Backlog, End, Session, Stream};
 use super::split::{Segment, SplitError, split};
 use super::valid::ValidTime;
 use super::{cmpp, sgip, smgp};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::{Clock, Sleep, Timestamp};
 use crate::inbound::{Callback, HttpCall, Inbound, InboundError, Reply, Report};
 use crate::phone::Phone;
 use crate::provider::wire::{CodeRow, event_id};
@@ -45,8 +45,10 @@ use crate::secret::MissingVariable;
 
 /// Replies and reports that wait for the host; one more is not acknowledged, so that the gateway tells it again.
 const INBOX: usize = 4096;
-/// A login that was refused for good is tried again no sooner, and only when there is something to send.
+/// A login that was refused for good is tried again no sooner. Without anything to send, each further time after twice as
+/// long, as replies wait at the gateway meanwhile; no later than after an hour.
 const REFUSED_FOR: Duration = Duration::from_secs(60);
+const REFUSED_MOST: Duration = Duration::from_secs(3600);
 
 /// Why an account cannot be read from the environment.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -258,6 +260,11 @@ impl LinkSettings {
         self
     }
 
+    /// Where a connection stands that is not made: without a place nothing is begun here.
+    fn unmade(&self) -> Status {
+        if self.places.is_some() { Status::Waiting } else { Status::Down }
+    }
+
     fn check(&self) -> Result<(), LinkError> {
         let range = |ok: bool, what, range| if ok { Ok(()) } else { Err(LinkError::Range { what, range }) };
         range((1..=64).contains(&self.connections), "connections", "1 to 64")?;
@@ -265,9 +272,9 @@ impl LinkSettings {
         range((1..=100).contains(&self.receivers), "receivers", "1 to 100")?;
         range((1..=1000).contains(&self.people), "people_per_request", "1 to 1000")?;
         range(self.tries > 0, "tries", "above 0")?;
-        let times = [self.heartbeat, self.answer_within, Some(self.login_within)];
+        let times = [self.heartbeat, self.answer_within, Some(self.login_within), Some(self.reconnect.0)];
         let long = times.into_iter().flatten().all(|t| t >= Duration::from_millis(1));
-        range(long, "heartbeat, answer_within and login_within", "1 ms and more")
+        range(long, "heartbeat, answer_within, login_within and reconnect", "1 ms and more")
     }
 }
 
@@ -313,7 +320,7 @@ pub enum Status {
     Refused(u32),
     /// Logged in.
     Up,
-    /// All connections that the operator allows are open elsewhere.
+    /// Like `Down`, where [`places`](LinkSettings::places) are shared: others may be connected, so nothing is begun here.
     Waiting,
 }
 
@@ -360,6 +367,11 @@ impl Shared {
         self.dialect.number(self.counter.fetch_add(1, Ordering::Relaxed), self.clock.now())
     }
 
+    #[cfg(test)]
+    pub(crate) fn count_from(&self, counter: u32) {
+        self.counter.store(counter, Ordering::Relaxed);
+    }
+
     pub(crate) fn verdict(&self, code: u32) -> Verdict {
         let text = code.to_string();
         let own = self.settings.codes.iter().rev().find(|(c, _)| *c == code);
@@ -379,8 +391,19 @@ impl Shared {
         }
     }
 
+    /// Whether one bad receiver's code refuses the message to all of its submit. So say the papers, of their own codes.
+    pub(crate) fn refuses_whole(&self, code: u32) -> bool {
+        self.dialect.refuses_whole() && !self.settings.codes.iter().any(|(own, _)| *own == code)
+    }
+
     pub(crate) fn may_write_at(&self) -> Duration {
-        if self.settings.per_second == 0 { Duration::ZERO } else { *lock(&self.pace) }
+        *lock(&self.pace)
+    }
+
+    /// The gateway said "too fast": no connection writes a submit before.
+    pub(crate) fn hold_back(&self, until: Duration) {
+        let mut pace = lock(&self.pace);
+        *pace = (*pace).max(until);
     }
 
     /// Notes that a submit to so many receivers was written.
@@ -395,10 +418,9 @@ impl Shared {
     pub(crate) fn pull(&self, now: Duration) -> Option<Queued> {
         loop {
             let queued = lock(&self.queue).pop_front()?;
-            if !queued.job.is_cancelled() && queued.job.deadline > now {
+            if queued.may_leave(now) {
                 return Some(queued);
             }
-            queued.settle(&Verdict::unsent("deadline_passed", Consequence::None));
         }
     }
 
@@ -411,15 +433,17 @@ impl Shared {
     pub(crate) fn push_front(&self, letters: impl DoubleEndedIterator<Item = Queued>) {
         {
             let mut queue = lock(&self.queue);
-            letters.rev().for_each(|letter| queue.push_front(letter));
+            let now = self.clock.mono();
+            letters.rev().filter(|letter| letter.may_leave(now)).for_each(|letter| queue.push_front(letter));
         }
         self.wake();
     }
 
-    /// Messages of a job that no connection has taken are not sent.
+    /// Messages of a job that no connection has taken are not sent, nor those that a connection puts back later.
     pub(crate) fn withdraw(&self, job: &Arc<Job>, why: &str) {
         let verdict = Verdict::unsent(why, Consequence::None);
         let mut queue = lock(&self.queue);
+        job.cancel();
         queue.retain(|queued| {
             let its = Arc::ptr_eq(&queued.job, job);
             if its {
@@ -577,6 +601,7 @@ impl Link {
         let profile = profile(dialect.name(), settings.people);
         let (inbox, incoming) = mpsc::channel(INBOX);
         let n = settings.connections;
+        let unmade = settings.unmade();
         let shared = Arc::new(Shared {
             dialect,
             settings,
@@ -584,7 +609,7 @@ impl Link {
             clock,
             queue: Mutex::default(),
             wakes: (0..n).map(|_| Arc::default()).collect(),
-            states: Mutex::new(vec![Status::Down; n]),
+            states: Mutex::new(vec![unmade; n]),
             changed: Notify::new(),
             refused_at: Mutex::default(),
             closing: AtomicBool::new(false),
@@ -798,7 +823,7 @@ impl Provider for Link {
         &self.profile
     }
 
-    /// No, while all connections that the operator allows are open elsewhere.
+    /// No, while the operator's connections are shared with other processes and none of this one's is made.
     fn is_ready(&self) -> bool {
         lock(&self.shared.states).iter().any(|s| *s != Status::Waiting)
     }
@@ -848,7 +873,7 @@ impl Provider for Link {
 async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
     let wake = Arc::clone(&shared.wakes[index]);
     let (first, longest) = shared.settings.reconnect;
-    let (mut wait, mut low, mut without_place) = (first, false, false);
+    let (mut wait, mut low, mut without_place, mut refusals) = (first, false, false, 0);
     loop {
         let has_no_work = || !shared.dialect.keeps_open() && lock(&shared.queue).is_empty();
         // Whoever waits for a place has no work, as nothing is begun here meanwhile: it asks on.
@@ -870,16 +895,14 @@ async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
                 continue;
             }
         }
-        if std::mem::take(&mut without_place) {
-            shared.set(index, Status::Down);
-            if has_no_work()
-                && let Some(place) = place.take()
-            {
-                place.leave().await;
-                continue;
-            }
+        if std::mem::take(&mut without_place)
+            && has_no_work()
+            && let Some(place) = place.take()
+        {
+            place.leave().await;
+            continue;
         }
-        let retires = AtomicBool::new(false);
+        let retires = Retirement::new();
         let connected = connection(&shared, &*dial, &wake, low, &retires, || shared.set(index, Status::Up));
         let held = hold(place.as_deref(), &*shared.clock, &retires, &wake);
         let (end, useful) = match futures_util::future::select(std::pin::pin!(connected), std::pin::pin!(held)).await {
@@ -887,9 +910,9 @@ async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
             futures_util::future::Either::Right((never, _)) => match never {},
         };
         if useful {
-            wait = first;
+            (wait, refusals) = (first, 0);
         }
-        shared.set(index, Status::Down);
+        shared.set(index, shared.settings.unmade());
         if let Some(place) = place {
             place.leave().await;
         }
@@ -902,7 +925,8 @@ async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
                 tracing::warn!(status, "the gateway refused the login");
                 *lock(&shared.refused_at) = shared.clock.mono();
                 shared.set(index, Status::Refused(status));
-                refused(&shared, &wake).await;
+                refused(&shared, &wake, refusals).await;
+                refusals += 1;
             }
             Some(End::Done) if shared.dialect.keeps_open() || shared.is_closing() => {}
             Some(End::Done) => continue,
@@ -920,7 +944,7 @@ async fn connection(
     dial: &dyn Dial,
     wake: &Arc<Notify>,
     low: bool,
-    retires: &AtomicBool,
+    retires: &Retirement,
     up: impl Fn(),
 ) -> (Option<End>, bool) {
     let within = shared.clock.sleep(shared.settings.login_within);
@@ -933,7 +957,7 @@ async fn connection(
         futures_util::future::Either::Right(_) => return (None, false),
     };
     // Its place may have been lost meanwhile.
-    if retires.load(Ordering::Acquire) {
+    if retires.cut().is_some() {
         return (None, false);
     }
     let mut session = Session::new(shared, wake, low, retires);
@@ -941,12 +965,23 @@ async fn connection(
     (Some(end), session.useful || end == End::Done)
 }
 
-/// Waits until a login may be tried again and there is something to send.
-async fn refused(shared: &Shared, wake: &Notify) {
-    let until = *lock(&shared.refused_at) + REFUSED_FOR;
+/// Waits until a login may be tried again, and there is something to send or it is time to hear of replies.
+async fn refused(shared: &Shared, wake: &Notify, before: u32) {
+    let at = *lock(&shared.refused_at);
+    let anyway = at + REFUSED_FOR.saturating_mul(1 << before.min(6)).min(REFUSED_MOST);
     while !shared.is_closing() {
-        wake.notified().await;
-        if shared.clock.mono() >= until {
+        let now = shared.clock.mono();
+        let sleep: Sleep = if !shared.dialect.keeps_open() {
+            Box::pin(std::future::pending())
+        } else if now < anyway {
+            shared.clock.sleep(anyway - now)
+        } else {
+            return;
+        };
+        let notified = std::pin::pin!(wake.notified());
+        let woken =
+            matches!(futures_util::future::select(notified, sleep).await, futures_util::future::Either::Left(_));
+        if woken && shared.clock.mono() >= at + REFUSED_FOR {
             return;
         }
     }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::Protocol;
@@ -23,6 +23,9 @@ use super::session::Backlog;
 use super::sgip::{Answer, Body, Number, Pdu, arrived, head};
 use crate::provider::Network;
 use crate::secret::Secret;
+
+/// Connections that have not logged in, beside those that may; one more is dropped at once.
+const UNBOUND: usize = 16;
 
 /// Who may connect, and what for.
 #[derive(Clone)]
@@ -60,7 +63,7 @@ impl ListenSettings {
         self
     }
 
-    /// Connections at a time; more are refused with result 3.
+    /// Connections that are logged in at a time; more are refused with result 3.
     #[must_use]
     pub fn connections(mut self, n: usize) -> Self {
         self.connections = n.max(1);
@@ -131,14 +134,15 @@ async fn serve(listener: TcpListener, settings: Arc<ListenSettings>, shared: Arc
             tracing::warn!("an address that is not on the list connected to the SGIP listener");
             continue;
         }
-        let place = Arc::clone(&places).try_acquire_owned().ok();
-        let (settings, shared) = (Arc::clone(&settings), Arc::clone(&shared));
+        if open.len() >= settings.connections + UNBOUND {
+            tracing::warn!("a connection to the SGIP listener was dropped: too many are open");
+            continue;
+        }
+        let (settings, shared, places) = (Arc::clone(&settings), Arc::clone(&shared), Arc::clone(&places));
         open.spawn(async move {
-            let has_place = place.is_some();
-            if let Err(error) = connection(stream, &settings, &shared, has_place).await {
+            if let Err(error) = connection(stream, &settings, &shared, places).await {
                 tracing::debug!(%error, "a connection of the SGIP gateway ended");
             }
-            drop(place);
         });
     }
 }
@@ -155,8 +159,9 @@ struct Conversation<'a> {
     settings: &'a ListenSettings,
     shared: &'a Shared,
     backlog: Arc<Backlog>,
-    has_place: bool,
-    bound: bool,
+    places: Arc<Semaphore>,
+    /// Held once it is logged in.
+    place: Option<OwnedSemaphorePermit>,
     out: Vec<u8>,
 }
 
@@ -164,19 +169,18 @@ async fn connection(
     mut stream: TcpStream,
     settings: &ListenSettings,
     shared: &Shared,
-    has_place: bool,
+    places: Arc<Semaphore>,
 ) -> io::Result<()> {
     let wake = Arc::new(Notify::new());
     let backlog = Arc::new(Backlog::new(Arc::clone(&wake)));
-    let mut talk = Conversation { settings, shared, backlog, has_place, bound: false, out: Vec::new() };
+    let mut talk = Conversation { settings, shared, backlog, places, place: None, out: Vec::new() };
     let mut framer = Framer::new(Protocol::Sgip);
     let mut buffer = vec![0; 16 << 10];
     let mut until = shared.clock.mono() + settings.login_within;
     loop {
         talk.backlog.take(&mut talk.out);
         if !talk.out.is_empty() {
-            stream.write_all(&talk.out).await?;
-            talk.out.clear();
+            talk.write(&mut stream).await?;
         }
         let read = {
             let sleep = shared.clock.sleep(until.saturating_sub(shared.clock.mono()));
@@ -200,16 +204,27 @@ async fn connection(
             then = talk.take(pdu);
         }
         if let Then::End = then {
-            stream.write_all(&talk.out).await?;
+            talk.write(&mut stream).await?;
             return stream.shutdown().await;
         }
-        if talk.bound {
+        if talk.place.is_some() {
             until = shared.clock.mono() + settings.idle;
         }
     }
 }
 
 impl Conversation<'_> {
+    async fn write(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+        let sleep = self.shared.clock.sleep(self.settings.login_within);
+        let written = std::pin::pin!(stream.write_all(&self.out));
+        match futures_util::future::select(written, sleep).await {
+            futures_util::future::Either::Left((written, _)) => written?,
+            futures_util::future::Either::Right(_) => return Err(io::ErrorKind::TimedOut.into()),
+        }
+        self.out.clear();
+        Ok(())
+    }
+
     fn answer(&mut self, sequence: Number, body: Body) {
         self.out.extend_from_slice(&encoded(|out| Pdu { sequence, body }.encode(out)));
     }
@@ -222,18 +237,20 @@ impl Conversation<'_> {
         };
         let sequence = pdu.sequence;
         let result = |result| Answer { result, reserve: Octets::EMPTY };
-        match (&pdu.body, self.bound) {
+        match (&pdu.body, self.place.is_some()) {
             (Body::Bind(bind), false) => {
                 let known = (bind.login_name == self.settings.name) & bind.login_password.is(&self.settings.password);
+                if bind.login_type == 2 && known {
+                    self.place = Arc::clone(&self.places).try_acquire_owned().ok();
+                }
                 let code = match bind.login_type {
                     2 if !known => 1,
-                    2 if !self.has_place => 3,
+                    2 if self.place.is_none() => 3,
                     2 => 0,
                     _ => 4,
                 };
-                self.bound = code == 0;
                 self.answer(sequence, Body::BindResp(result(code)));
-                if self.bound { Then::On } else { Then::End }
+                if code == 0 { Then::On } else { Then::End }
             }
             (Body::Bind(_), true) => {
                 self.answer(sequence, Body::BindResp(result(2)));

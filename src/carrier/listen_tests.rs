@@ -142,3 +142,18 @@ async fn a_silent_connection_is_ended() {
     assert_eq!(gateway.bind("gateway", "word", 2).await, Some(0));
     assert!(gateway.is_ended().await);
 }
+
+/// Who has not logged in takes no place, and there is an end to how many may wait.
+#[tokio::test]
+async fn strangers_that_say_nothing_keep_nobody_out() {
+    let bench = Bench::new(settings().connections(1)).await;
+    let mut strangers = Vec::new();
+    for _ in 0..16 {
+        strangers.push(bench.connect().await);
+    }
+    let mut gateway = bench.connect().await;
+    assert_eq!(gateway.bind("gateway", "word", 2).await, Some(0));
+    let mut one_more = bench.connect().await;
+    assert!(one_more.is_ended().await, "dropped at once");
+    drop(strangers);
+}

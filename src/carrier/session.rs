@@ -5,11 +5,11 @@
 //! - A submit is written once. What was written and not answered is in doubt, whatever ends the connection; what was not
 //!   written goes back to the queue, or is told as unsent.
 //! - No byte of a message is handed to the network after its job's deadline, also when the network did not take it before.
+//! - A gateway that says nothing is asked whether it is there, and gets no more submits until it says something.
 //! - A number is not used again while its answer is awaited.
 
 use std::collections::{HashMap, VecDeque};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -19,9 +19,10 @@ use tokio::sync::Notify;
 
 use super::dialect::{Given, Heard, LoginFault, Number, Papers};
 use super::frame::Framer;
-use super::job::Queued;
+use super::job::{Job, Queued};
 use super::link::Shared;
 use super::login::Authenticator;
+use super::places::Retirement;
 use crate::clock::Sleep;
 use crate::provider::{Blame, Consequence, Outcome, Verdict};
 
@@ -46,6 +47,8 @@ pub(crate) enum End {
     Lost,
     /// The gateway does not answer.
     Silent,
+    /// Its place among the connections that the operator allows is over.
+    Retired,
     /// What came cannot be read on.
     Unreadable,
     /// The network takes no bytes any more.
@@ -118,7 +121,7 @@ struct Mark {
     start: u64,
     end: u64,
     number: Number,
-    deadline: Duration,
+    job: Arc<Job>,
 }
 
 enum Event {
@@ -133,8 +136,8 @@ pub(crate) struct Session<'a> {
     backlog: Arc<Backlog>,
     framer: Framer,
     phase: Phase,
-    /// Set when this connection is to end, while the link goes on.
-    retires: &'a AtomicBool,
+    /// Whether this connection is to end, while the link goes on.
+    retires: &'a Retirement,
     low: bool,
     proof: Authenticator,
     out: Vec<u8>,
@@ -150,10 +153,8 @@ pub(crate) struct Session<'a> {
     again: VecDeque<(u64, usize)>,
     waiting: HashMap<Number, Sent>,
     order: VecDeque<(Duration, Number)>,
-    paused: Duration,
     began: Duration,
     heard: Duration,
-    said: Duration,
     tests: u8,
     test_at: Duration,
     timer: Option<(Duration, Sleep)>,
@@ -162,7 +163,7 @@ pub(crate) struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    pub(crate) fn new(shared: &'a Shared, wake: &'a Arc<Notify>, low: bool, retires: &'a AtomicBool) -> Self {
+    pub(crate) fn new(shared: &'a Shared, wake: &'a Arc<Notify>, low: bool, retires: &'a Retirement) -> Self {
         let now = shared.clock.mono();
         Self {
             shared,
@@ -183,10 +184,8 @@ impl<'a> Session<'a> {
             again: VecDeque::new(),
             waiting: HashMap::new(),
             order: VecDeque::new(),
-            paused: Duration::ZERO,
             began: now,
             heard: now,
-            said: now,
             tests: 0,
             test_at: now,
             timer: None,
@@ -237,22 +236,30 @@ impl<'a> Session<'a> {
         self.arm();
         let mut woken = pin!(self.wake.notified());
         std::future::poll_fn(|cx| {
-            while self.written < self.out.len() {
-                if self.marks.front().is_some_and(|m| m.deadline <= self.shared.clock.mono()) {
-                    return Poll::Ready(Event::Ended(End::Stuck));
+            // A connection that takes nothing more may still have brought answers: they are read first.
+            let mut end = None;
+            while self.written < self.out.len() && end.is_none() {
+                if self.write_by().is_some_and(|by| by <= self.shared.clock.mono()) {
+                    end = Some(End::Stuck);
+                    break;
                 }
                 match Pin::new(&mut *stream).poll_write(cx, &self.out[self.written..]) {
-                    Poll::Ready(Ok(0) | Err(_)) => return Poll::Ready(Event::Ended(End::Lost)),
+                    Poll::Ready(Ok(0) | Err(_)) => end = Some(End::Lost),
                     Poll::Ready(Ok(n)) => self.took(n),
                     Poll::Pending => break,
                 }
             }
             let mut into = ReadBuf::new(buffer);
             match Pin::new(&mut *stream).poll_read(cx, &mut into) {
-                Poll::Ready(Ok(())) if into.filled().is_empty() => return Poll::Ready(Event::Ended(End::Gateway)),
-                Poll::Ready(Ok(())) => return Poll::Ready(Event::Read(into.filled().len())),
-                Poll::Ready(Err(_)) => return Poll::Ready(Event::Ended(End::Lost)),
+                Poll::Ready(Ok(())) if !into.filled().is_empty() => {
+                    return Poll::Ready(Event::Read(into.filled().len()));
+                }
+                Poll::Ready(Ok(())) => return Poll::Ready(Event::Ended(end.unwrap_or(End::Gateway))),
+                Poll::Ready(Err(_)) => return Poll::Ready(Event::Ended(end.unwrap_or(End::Lost))),
                 Poll::Pending => {}
+            }
+            if let Some(end) = end {
+                return Poll::Ready(Event::Ended(end));
             }
             if woken.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Event::Nothing);
@@ -268,15 +275,24 @@ impl<'a> Session<'a> {
         .await
     }
 
+    /// The first deadline of what waits for the network: all of it may leave in one write.
+    fn write_by(&self) -> Option<Duration> {
+        self.marks.iter().map(|m| m.job.deadline).min()
+    }
+
     fn took(&mut self, n: usize) {
         self.written += n;
         let at = self.before + self.written as u64;
-        while self.marks.front().is_some_and(|m| m.end <= at) {
+        while let Some(mark) = self.marks.front().filter(|m| m.start < at) {
+            mark.job.leaves(|| self.shared.clock.now());
+            if mark.end > at {
+                break;
+            }
             self.marks.pop_front();
         }
-        if self.written == self.out.len() {
+        if self.written == self.out.len() || self.written > ENOUGH {
             self.before = at;
-            self.out.clear();
+            self.out.drain(..self.written);
             self.written = 0;
         }
     }
@@ -288,16 +304,15 @@ impl<'a> Session<'a> {
         let mut next = match self.phase {
             Phase::LoggingIn => self.began + login_within,
             Phase::Ending(at) => at + login_within,
-            Phase::Open | Phase::Closing if self.tests > 0 => self.test_at + agreed.answer_within,
-            Phase::Open | Phase::Closing => self.heard.max(self.said) + agreed.heartbeat,
+            Phase::Open | Phase::Closing => self.test_due().unwrap_or(Duration::MAX),
         };
         if let Some((at, _)) = self.order.front() {
             next = next.min(*at + agreed.answer_within);
         }
-        if let Some(mark) = self.marks.front() {
-            next = next.min(mark.deadline);
+        for by in self.write_by().into_iter().chain(self.retires.cut()) {
+            next = next.min(by);
         }
-        let blocked = self.paused.max(self.shared.may_write_at());
+        let blocked = self.shared.may_write_at();
         if blocked > now && matches!(self.phase, Phase::Open | Phase::Closing) {
             next = next.min(blocked);
         }
@@ -311,7 +326,8 @@ impl<'a> Session<'a> {
     /// Writes messages while the window has room.
     fn fill(&mut self) {
         let now = self.shared.clock.mono();
-        if self.paused > now {
+        // It has not said yet whether it is there.
+        if self.tests > 0 {
             return;
         }
         while self.waiting.len() < self.shared.settings.window && self.out.len() - self.written < ENOUGH {
@@ -358,19 +374,16 @@ impl<'a> Session<'a> {
             self.out.truncate(start);
             return self.segment(letter, segment, Said::Unsent("does_not_fit"));
         }
-        job.leaves(|| self.shared.clock.now());
-        let base = self.before;
-        let mark =
-            Mark { start: base + start as u64, end: base + self.out.len() as u64, number, deadline: job.deadline };
+        let (from, to) = (self.before + start as u64, self.before + self.out.len() as u64);
+        let mark = Mark { start: from, end: to, number, job: Arc::clone(job) };
         self.shared.wrote(open.queued.letter.to.len(), now);
         self.marks.push_back(mark);
         self.waiting.insert(number, Sent { letter, segment });
         self.order.push_back((now, number));
-        self.said = now;
     }
 
     fn is_over(&self) -> bool {
-        self.shared.is_closing() || self.retires.load(Ordering::Acquire)
+        self.shared.is_closing() || self.retires.cut().is_some()
     }
 
     /// Ends the connection when nothing more is to be done on it.
@@ -420,14 +433,13 @@ impl<'a> Session<'a> {
         }
         match heard {
             Heard::Alive | Heard::Login { .. } => {}
-            Heard::Answer { number, result, given } => self.answer(number, result, given),
+            Heard::Answer { number, result, given } => return self.answer(number, result, given),
             Heard::Arrival { arrival, answer } => {
                 self.useful = true;
                 self.shared.arrived(arrival, answer, &self.backlog);
             }
             Heard::AreYouThere { answer } | Heard::Other { answer } => {
                 self.out.extend_from_slice(&answer);
-                self.said = self.heard;
             }
             Heard::Broken => return Some(End::Unreadable),
             Heard::Ended => return Some(End::Done),
@@ -457,33 +469,40 @@ impl<'a> Session<'a> {
         None
     }
 
-    fn answer(&mut self, number: Number, result: u32, given: Given) {
+    fn answer(&mut self, number: Number, result: u32, given: Given) -> Option<End> {
+        if self.marks.iter().any(|m| m.number == number) {
+            tracing::warn!("the gateway answered a submit that has not left: its numbers cannot be relied on");
+            return Some(End::Unreadable);
+        }
         // Late, doubled or never asked: what is settled stays settled.
         let Some(Sent { letter, segment }) = self.waiting.remove(&number) else {
             tracing::warn!("an answer to no open submit was skipped");
-            return;
+            return None;
         };
         self.useful = true;
         while self.order.front().is_some_and(|(_, n)| !self.waiting.contains_key(n)) {
             self.order.pop_front();
         }
-        if result == 0 {
-            return self.segment(letter, segment, Said::Accepted(number, given));
+        if self.order.len() > 2 * self.waiting.len() + 64 {
+            // Behind one that stays silent the answered ones would pile up.
+            self.order.retain(|(_, n)| self.waiting.contains_key(n));
         }
-        let said = Said::Code(result);
+        let said = if result == 0 { Said::Accepted(number, given) } else { Said::Code(result) };
         // "Too fast" is the only code by which nothing is settled.
-        if self.shared.verdict(result).outcome != Outcome::Unsent {
-            return self.segment(letter, segment, said);
+        let is_too_fast = result != 0 && self.shared.verdict(result).outcome == Outcome::Unsent;
+        if is_too_fast {
+            let until = self.shared.clock.mono() + PAUSE;
+            self.shared.hold_back(until);
+            // The others of a message that has begun: the gateway said "later" to this one, so it comes after.
+            let begun = |open: &Open| open.said.iter().any(|s| matches!(s, Some(Said::Accepted(..))));
+            let goes_on = |open: &Open| !open.queued.job.is_cancelled() && open.queued.job.deadline > until;
+            if self.letters.get(&letter).is_some_and(|open| begun(open) && goes_on(open)) {
+                self.again.push_back((letter, segment));
+                return None;
+            }
         }
-        self.paused = self.shared.clock.mono() + PAUSE;
-        let Some(open) = self.letters.get(&letter) else { return };
-        // The others of a message that has begun: the gateway said "later" to this one, so it comes after.
-        let begun = open.said.iter().any(|s| matches!(s, Some(Said::Accepted(..))));
-        if begun && !open.queued.job.is_cancelled() && open.queued.job.deadline > self.paused {
-            self.again.push_back((letter, segment));
-        } else {
-            self.segment(letter, segment, said);
-        }
+        self.segment(letter, segment, said);
+        None
     }
 
     /// What is known of a segment; once all of a message are, its people have their verdict.
@@ -566,7 +585,7 @@ impl<'a> Session<'a> {
         let verdict = self.shared.verdict(code);
         let many = queued.places.len() > 1;
         if many && verdict.outcome == Outcome::Rejected(Blame::Person) {
-            if self.shared.dialect.refuses_whole() {
+            if self.shared.refuses_whole(code) {
                 // By the papers nobody's was taken: one by one it is seen whose number it was.
                 self.shared.push_front(queued.singly().into_iter());
             } else {
@@ -577,16 +596,33 @@ impl<'a> Session<'a> {
         queued.settle(&verdict);
     }
 
+    /// When the gateway is asked whether it is there.
+    fn test_due(&self) -> Option<Duration> {
+        let Papers { heartbeat, answer_within, .. } = self.shared.agreed;
+        if self.tests > 0 {
+            return Some(self.test_at + answer_within);
+        }
+        // Without heartbeats only an idle link has an end.
+        let has_heartbeats = self.shared.dialect.keeps_open();
+        let idle = self.phase == Phase::Open && self.waiting.is_empty();
+        (has_heartbeats || idle).then_some(self.heard + heartbeat)
+    }
+
     /// What the time has brought.
     fn tick(&mut self) -> Option<End> {
-        let Papers { heartbeat, answer_within, .. } = self.shared.agreed;
+        let Papers { answer_within, .. } = self.shared.agreed;
         let (login_within, tries) = (self.shared.settings.login_within, self.shared.settings.tries);
         let now = self.shared.clock.mono();
+        if self.retires.cut().is_some_and(|at| at <= now) {
+            return Some(End::Retired);
+        }
+        let mut is_silent = false;
         while let Some((at, number)) = self.order.front().copied()
             && at + answer_within <= now
         {
             self.order.pop_front();
             if let Some(Sent { letter, segment }) = self.waiting.remove(&number) {
+                is_silent |= self.heard <= at;
                 self.segment(letter, segment, Said::Doubt(number, "timeout"));
             }
         }
@@ -596,11 +632,9 @@ impl<'a> Session<'a> {
             Phase::LoggingIn | Phase::Ending(_) => return None,
             Phase::Open | Phase::Closing => {}
         }
-        let due = match self.tests {
-            0 => self.heard.max(self.said) + heartbeat,
-            _ => self.test_at + answer_within,
-        };
-        if due > now {
+        // A submit was not answered, and nothing else came since: not a moment more is waited.
+        let asks_now = is_silent && self.tests == 0;
+        if !asks_now && self.test_due().is_none_or(|due| due > now) {
             return None;
         }
         if self.tests >= tries {
@@ -610,12 +644,11 @@ impl<'a> Session<'a> {
         if self.shared.dialect.heartbeat(number, &mut self.out) {
             self.tests += 1;
             self.test_at = now;
-            self.said = now;
-        } else if self.waiting.is_empty() && self.phase == Phase::Open {
+        } else if asks_now {
+            return Some(End::Silent);
+        } else {
             // Without heartbeats an idle link is ended, and opened again when there is work.
             self.phase = Phase::Closing;
-        } else {
-            self.said = now;
         }
         None
     }
