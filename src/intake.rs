@@ -33,14 +33,14 @@ pub enum IntakeError {
     /// The callback itself.
     #[error(transparent)]
     Inbound(#[from] InboundError),
-    /// A page was pulled and forgotten by the platform, and the store did not take all of it. These must be carried over
-    /// from the platform's console.
+    /// A page was pulled and forgotten by the platform, and the store did not take all of it: they are here, and nowhere else.
     #[error(
-        "{events} pulled events were not recorded and the platform has forgotten them: carry them over by hand ({source})"
+        "{} pulled events were not recorded and the platform has forgotten them: give each to Optin106::take_in once the \
+         store can be written again ({source})", events.len()
     )]
     Lost {
-        /// How many events of the page.
-        events: usize,
+        /// Those of the page that are not recorded.
+        events: Vec<Inbound>,
         /// Why the store did not take them.
         source: StoreError,
     },
@@ -204,7 +204,8 @@ impl Optin106 {
     /// pushing interfere. At most a hundred pages a call. Dropping the call between answer and record loses that page.
     ///
     /// # Errors
-    /// [`IntakeError`]; [`IntakeError::Lost`] tells how many events the platform has forgotten and the store did not take.
+    /// [`IntakeError`]; [`IntakeError::Lost`] has the events that the platform has forgotten and the store did not take: give
+    /// each to [`take_in`](Self::take_in) once the store can be written again.
     pub async fn pull(&self, account: &AccountId, what: Pull) -> Result<PullOutcome, IntakeError> {
         let provider = self.resolve(account).ok_or(IntakeError::UnknownAccount)?;
         let route = provider.profile().name;
@@ -215,7 +216,7 @@ impl Optin106 {
             outcome.more = page.more;
             let mut lost = None;
             for event in page.events {
-                match self.record_surely(account, route, event).await {
+                match self.record_surely(account, route, event.clone()).await {
                     Ok(IntakeEvent::Report(_)) => outcome.reports += 1,
                     Ok(IntakeEvent::Reply(r)) if matches!(r.reading.intent, Intent::Complaint | Intent::Stop) => {
                         outcome.stops += 1;
@@ -223,7 +224,8 @@ impl Optin106 {
                     Ok(IntakeEvent::Reply(_)) => outcome.replies += 1,
                     // The others of the page are recorded all the same: there may be a refusal among them.
                     Err(source) => {
-                        let events = lost.map_or(0, |(n, _)| n) + 1;
+                        let (mut events, _) = lost.unwrap_or((Vec::new(), StoreError::Busy));
+                        events.push(event);
                         lost = Some((events, source));
                     }
                 }
@@ -255,7 +257,8 @@ impl Optin106 {
     /// dropped, which loses nothing: what was not acknowledged, the gateway tells again. One at a time for a link.
     ///
     /// # Errors
-    /// The store's, when it fails for good; what it did not take was not acknowledged.
+    /// The store's, when it takes nothing any more; what it did not take was not acknowledged. One event that it cannot take
+    /// does not keep the others out.
     #[cfg(feature = "carrier")]
     pub async fn attend(&self, account: &AccountId, link: &crate::carrier::Link) -> Result<(), StoreError> {
         use futures_util::stream::{FuturesUnordered, unfold};
@@ -263,23 +266,37 @@ impl Optin106 {
         let route = crate::provider::Provider::profile(link).name;
         let mut arrivals = std::pin::pin!(unfold(link, |link| async move { Some((link.arrived().await?, link)) }));
         let mut open = FuturesUnordered::new();
+        let mut failed = 0;
+        let mut heed = |done: Result<(), StoreError>| match done {
+            Ok(()) => {
+                failed = 0;
+                Ok(())
+            }
+            Err(error) => {
+                failed += 1;
+                tracing::warn!(%error, "what a carrier's gateway told was not stored, and is not acknowledged");
+                if failed < ATTENDED { Ok(()) } else { Err(error) }
+            }
+        };
         loop {
             let store = |arrived: crate::carrier::Arrived| async move {
                 self.record_surely(account, route, arrived.event().clone()).await.map(|_| arrived.acknowledge())
             };
             if open.len() >= ATTENDED {
-                open.next().await.transpose()?;
+                open.next().await.map_or(Ok(()), &mut heed)?;
                 continue;
             }
             futures_util::select_biased! {
-                done = open.select_next_some() => done?,
+                done = open.select_next_some() => heed(done)?,
                 arrived = arrivals.next().fuse() => match arrived {
                     Some(arrived) => open.push(store(arrived)),
                     None => break,
                 },
             }
         }
-        while open.next().await.transpose()?.is_some() {}
+        while let Some(done) = open.next().await {
+            heed(done)?;
+        }
         Ok(())
     }
 
@@ -400,13 +417,19 @@ impl Optin106 {
         };
         let joined = self.store().report(ask).await?;
         let says = says(&meaning, report.delivered);
-        let told = match (joined.in_segments, says) {
-            // However many segments say so, the number failed once, or came to life once.
-            (Some(request), Says::Health(health)) => {
-                let event_id = format!("segments of {request}: {health:?}");
-                report_told(Envelope { event_id, ..told.envelope }, &report.code, report.at)
-            }
-            _ => told,
+        // However many segments of a message say so, the number failed once, or came to life once. Before the answer is
+        // there, reports of one minute are taken for those of one message.
+        let one = match says {
+            Says::Health(health) => match joined.in_segments {
+                Some(request) => Some(format!("segments of {request}: {health:?}")),
+                None if joined.waiting => Some(format!("early, minute {}: {health:?}", report.at.millis() / 60_000)),
+                None => None,
+            },
+            Says::Everyone | Says::Nothing | Says::Refused => None,
+        };
+        let told = match one {
+            Some(event_id) => report_told(Envelope { event_id, ..told.envelope }, &report.code, report.at),
+            None => told,
         };
         let reach = match says {
             Says::Refused => self.reach(account, rid, &joined, report.at).await?,
@@ -446,8 +469,9 @@ impl Optin106 {
                 }
             };
             if its && !message.sealed.is_empty() {
-                let payload = Payload::open(self.store().keyring(), row.key, rid, &message.sealed)?;
-                return Ok(payload.caller_ref);
+                // What is recorded stays recorded when a row cannot be opened any more.
+                let payload = Payload::open(self.store().keyring(), row.key, rid, &message.sealed);
+                return Ok(payload.ok().and_then(|p| p.caller_ref));
             }
         }
         Ok(None)

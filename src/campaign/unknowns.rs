@@ -57,6 +57,11 @@ impl Campaign {
 
     async fn ask(&self, leg: &Leg, request: &UnknownRequest, doubts: &mut Doubts) -> Result<(), CampaignError> {
         let profile = leg.provider.profile();
+        // Reports have ended the doubt meanwhile.
+        if request.rows.is_empty() {
+            self.end(request.key, None, Resolution::Unresolved).await?;
+            return Ok(());
+        }
         let Lookup::ByNumber { absence_is_proof_after, .. } = profile.lookup else {
             doubts.unresolved += self.end(request.key, None, Resolution::Unresolved).await?;
             return Ok(());
@@ -90,7 +95,7 @@ impl Campaign {
             match found {
                 Found::Accepted { id } => {
                     let all = profile.all_or_nothing;
-                    let to = Resolution::Accepted { id: Some(id) };
+                    let to = Resolution::Accepted { id: Some(id), report_due: self.now().plus(profile.report_due) };
                     doubts.accepted += self.end(request.key, (!all).then_some(*rid), to).await?;
                     if all {
                         return Ok(());
@@ -132,7 +137,11 @@ impl Campaign {
     /// [`CampaignError::Store`]; [`CampaignError::Unknown`] when this person's row is not in doubt.
     pub async fn resolve(&self, phone: Phone, taken: bool) -> Result<(), CampaignError> {
         let rid = self.store().keyring().rid(phone);
-        let to = if taken { Resolution::Accepted { id: None } } else { Resolution::Failed };
+        let due = self.inner.legs.iter().map(|leg| leg.provider.profile().report_due).max().unwrap_or_default();
+        let to = match taken {
+            true => Resolution::Accepted { id: None, report_due: self.now().plus(due) },
+            false => Resolution::Failed,
+        };
         match self.store().resolve_row(self.inner.row.key, rid, to).await? {
             0 => Err(CampaignError::Unknown),
             _ => Ok(()),

@@ -722,6 +722,8 @@ pub enum Resolution {
     Accepted {
         /// The platform's id, if known.
         id: Option<String>,
+        /// Without a report until then it ends as `no_report`.
+        report_due: Timestamp,
     },
     /// Proven not taken: the charge is given back and the row may be sent again while the campaign runs.
     Absent,

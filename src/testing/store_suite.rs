@@ -105,6 +105,11 @@ list! { $
     a_report_that_overtakes_the_answer_stands
     a_doubt_whose_id_is_known_is_settled_by_its_report
     a_long_message_is_delivered_when_every_segment_is_and_failed_by_the_first_that_is_not
+    a_doubt_that_nobody_can_be_asked_about_is_a_persons_to_end_at_once
+    a_doubt_that_is_ended_as_taken_has_its_reports_and_ends_without_them
+    a_code_that_says_nothing_final_is_kept_as_it_came
+    a_fault_of_one_own_text_told_of_many_leaves_all_in_doubt
+    a_report_names_the_row_of_its_own_request
     a_report_twice_counts_once
     a_change_with_the_same_event_returns_the_first_answer
     a_refused_change_writes_nothing
@@ -346,8 +351,14 @@ impl Bench {
     }
 
     async fn settle_at(&self, store: &Arc<dyn Store>, request: &BegunRequest, verdicts: Verdicts, whole: bool) {
+        let settlement = self.settlement(request, verdicts, whole);
+        sure(async || store.settle(vec![settlement.clone()]).await).await;
+        store.forget(request.reference);
+    }
+
+    fn settlement(&self, request: &BegunRequest, verdicts: Verdicts, whole: bool) -> Settlement {
         let now = self.clock.now();
-        let settlement = Settlement {
+        Settlement {
             key: request.key,
             reference: request.reference,
             rids: request.rows.iter().map(|r| r.rid).collect(),
@@ -356,9 +367,7 @@ impl Bench {
             personal: false,
             report_due: now.plus(Duration::from_secs(72 * 3_600)),
             lookup_at: Some(now.plus(Duration::from_secs(60))),
-        };
-        sure(async || store.settle(vec![settlement.clone()]).await).await;
-        store.forget(request.reference);
+        }
     }
 
     async fn states(&self, of: &Planned) -> BTreeMap<Rid, State> {
@@ -660,7 +669,7 @@ async fn a_late_answer_raises_a_doubt_and_nothing_lowers_it(b: Bench) {
             0 => {}
             1 => drop(sure(async || b.store.resolve(request.key, None, Resolution::Unresolved).await).await),
             2 => {
-                let to = Resolution::Accepted { id: Some("id-2".to_owned()) };
+                let to = Resolution::Accepted { id: Some("id-2".to_owned()), report_due: Timestamp::FAR };
                 sure(async || b.store.resolve_row(c.row.key, rid, to.clone()).await).await;
             }
             _ => drop(sure(async || b.store.resolve_row(c.row.key, rid, Resolution::Failed).await).await),
@@ -841,6 +850,107 @@ async fn a_long_message_is_delivered_when_every_segment_is_and_failed_by_the_fir
             assert_eq!(b.states(&c).await[&rid], expected, "message {n}, {order:?} up to {at}");
         }
     }
+}
+
+async fn a_doubt_that_nobody_can_be_asked_about_is_a_persons_to_end_at_once(b: Bench) {
+    let (_, c) = b.ready(3).await;
+    let rows = b.begin(&c, 1, 1).await;
+    let two = b.begin(&c, 2, 2).await;
+    let some = Verdicts::Each(vec![Verdict::unknown("not_named"), Verdict::accepted("id-1")]);
+    for (request, verdicts) in [(&rows.requests[0], doubt()), (&two.requests[0], some)] {
+        let settlement = Settlement { lookup_at: None, ..b.settlement(request, verdicts, false) };
+        sure(async || b.store.settle(vec![settlement.clone()]).await).await;
+        b.store.forget(request.reference);
+    }
+    assert_eq!(b.count(&c, State::Unresolved).await, 2, "{:?}", b.states(&c).await);
+    assert!(sure(async || b.store.unknown_due(c.row.key, 10).await).await.is_empty());
+    let rid = rows.requests[0].rows[0].rid;
+    let taken = Resolution::Accepted { id: None, report_due: Timestamp::FAR };
+    assert_eq!(sure(async || b.store.resolve_row(c.row.key, rid, taken.clone()).await).await, 1);
+    assert_eq!(b.count(&c, State::Accepted).await, 2);
+}
+
+async fn a_doubt_that_is_ended_as_taken_has_its_reports_and_ends_without_them(b: Bench) {
+    let (_, c) = b.ready(3).await;
+    // Alone in its call, and one of a call of which the other was taken.
+    let one = b.begin(&c, 1, 1).await;
+    let two = b.begin(&c, 2, 2).await;
+    b.settle(&one.requests[0], doubt(), false).await;
+    let some = Verdicts::Each(vec![Verdict::unknown("not_named"), Verdict::accepted("id-3")]);
+    b.settle(&two.requests[0], some, false).await;
+    for (request, id) in [(&one.requests[0], "id-1"), (&two.requests[0], "id-2")] {
+        // It came while nobody knew the id.
+        if id == "id-1" {
+            let early = ReportAsk { code: "early".to_owned(), delivered: None, ..b.report_ask(request, id, true) };
+            assert!(sure(async || b.store.report(early.clone()).await).await.waiting);
+        }
+        let rid = request.rows[0].rid;
+        let report_due = b.clock.now().plus(Duration::from_secs(72 * 3_600));
+        let to = Resolution::Accepted { id: Some(id.to_owned()), report_due };
+        sure(async || b.store.resolve(request.key, Some(rid), to.clone()).await).await;
+    }
+    assert_eq!(b.count(&c, State::Accepted).await, 3, "{:?}", b.states(&c).await);
+    let rid = one.requests[0].rows[0].rid;
+    let rows = sure(async || b.store.find(rid, Timestamp::EPOCH, Timestamp::FAR).await).await;
+    assert_eq!(rows[0].1.code, "early", "the report that waited was joined");
+    assert_eq!(rows[0].1.provider_id.as_deref(), Some("id-1"));
+    b.clock.advance(Duration::from_secs(73 * 3_600));
+    sure(async || b.store.close_unreported(b.clock.now()).await).await;
+    assert_eq!(b.count(&c, State::NoReport).await, 3, "{:?}", b.states(&c).await);
+    let late = b.report_ask(&one.requests[0], "late", true);
+    sure(async || b.store.report(late.clone()).await).await;
+    assert_eq!(b.count(&c, State::Delivered).await, 1, "a late report still counts");
+}
+
+async fn a_code_that_says_nothing_final_is_kept_as_it_came(b: Bench) {
+    let (_, c) = b.ready(1).await;
+    let rows = b.begin(&c, 1, 1).await;
+    b.settle(&rows.requests[0], accepted(), false).await;
+    let rid = rows.requests[0].rows[0].rid;
+    let told = async |code: &str, delivered: Option<bool>| {
+        let ask = ReportAsk { code: code.to_owned(), delivered, ..b.report_ask(&rows.requests[0], code, true) };
+        sure(async || b.store.report(ask.clone()).await).await;
+        let found = sure(async || b.store.find(rid, Timestamp::EPOCH, Timestamp::FAR).await).await;
+        (found[0].1.state, found[0].1.code.clone())
+    };
+    assert_eq!(told("MK:9999", None).await, (State::Accepted, "MK:9999".to_owned()));
+    assert_eq!(told("DELIVRD", Some(true)).await, (State::Delivered, "DELIVRD".to_owned()));
+    assert_eq!(told("MK:8888", None).await, (State::Delivered, "DELIVRD".to_owned()), "a final word stands");
+}
+
+async fn a_fault_of_one_own_text_told_of_many_leaves_all_in_doubt(b: Bench) {
+    let (_, c) = b.ready(4).await;
+    for (personal, state) in [(true, State::Unknown), (false, State::Failed)] {
+        let two = b.begin(&c, 2, 2).await;
+        let told = b.settlement(&two.requests[0], rejected(Blame::Content), false);
+        let settlement = Settlement { personal, ..told };
+        sure(async || b.store.settle(vec![settlement.clone()]).await).await;
+        b.store.forget(two.requests[0].reference);
+        assert_eq!(b.count(&c, state).await, 2, "personal: {personal}: {:?}", b.states(&c).await);
+    }
+}
+
+async fn a_report_names_the_row_of_its_own_request(b: Bench) {
+    let (shop, first) = b.ready(1).await;
+    let one = b.begin(&first, 1, 1).await;
+    b.settle(&one.requests[0], accepted(), false).await;
+    // A gateway's numbers come round.
+    b.clock.advance(Duration::from_secs(2 * 86_400));
+    let second = b.plan(&shop, "campaign-2", 0..1).await;
+    let two = b.begin(&second, 1, 1).await;
+    b.settle(&two.requests[0], accepted(), false).await;
+    let ask = b.report_ask(&two.requests[0], "1", true);
+    let joined = sure(async || b.store.report(ask.clone()).await).await;
+    assert_eq!(joined.campaign, Some(second.row.key), "the newest message of this id");
+    assert_eq!((b.state(&first, 0).await, b.state(&second, 0).await), (State::Accepted, State::Delivered));
+    // What was refused, and arrived all the same, was taken.
+    let third = b.plan(&shop, "campaign-3", 0..1).await;
+    b.clock.advance(Duration::from_secs(8 * 86_400));
+    let three = b.begin(&third, 1, 1).await;
+    b.settle(&three.requests[0], rejected(Blame::Content), false).await;
+    let ask = ReportAsk { reference: Some(three.requests[0].reference), ..b.report_ask(&three.requests[0], "2", true) };
+    sure(async || b.store.report(ask.clone()).await).await;
+    assert_eq!(b.state(&third, 0).await, State::Delivered, "a handset's word stands over a platform's");
 }
 
 async fn a_report_twice_counts_once(b: Bench) {
@@ -1578,6 +1688,7 @@ async fn no_more_connections_are_open_than_the_carrier_allows(b: Bench) {
     assert!(theirs.is_some(), "another account's are its own");
     sure(async || b.store.leave_place(&one).await).await;
     assert!(!sure(async || b.store.keep_place(&one).await).await, "it was left");
+    assert_eq!(take_place(&other, 1).await, None, "of a cap that was lowered, places beyond it are still held");
     let next = take_place(&other, 2).await.expect("a place");
     assert_eq!(next.place, one.place);
     sure(async || b.store.leave_place(&one).await).await;

@@ -15,7 +15,9 @@ impl SqliteStore {
             })?;
             let is_free = |place: &u16| held.iter().all(|(p, _)| p != place);
             let mine = held.iter().find(|(_, by)| **by == holder.0).map(|(place, _)| *place);
-            let Some(place) = mine.or_else(|| (0..of).find(is_free)) else { return Ok(None) };
+            // Places beyond a cap that was lowered count until they are given back.
+            let room = held.len() < usize::from(of);
+            let Some(place) = mine.or_else(|| (0..of).find(is_free).filter(|_| room)) else { return Ok(None) };
             tx.run(
                 "INSERT INTO place VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET holder = ?3, expires = ?4",
                 (account.as_str(), place, &holder.0[..], tx.now.plus(LEASE).millis()),

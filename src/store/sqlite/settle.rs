@@ -132,10 +132,7 @@ impl<'a> Settler<'a> {
                 self.each(&call, s, told)?;
             }
         }
-        if waiting {
-            self.waiting_reports(&call, s)?;
-        }
-        Ok(())
+        if waiting { self.waiting_reports(&call, s.reference) } else { Ok(()) }
     }
 
     /// A late answer says that the platform took them: rows whose doubt was ended otherwise follow the request again.
@@ -184,7 +181,7 @@ impl<'a> Settler<'a> {
                 self.done.accepted += s.rids.len() as u64;
                 self.well(call.account)
             }
-            _ if is_doubt(v, s) => self.doubt(call, s, v, RequestState::Unknown),
+            _ if is_doubt(v, s) => self.doubt(call, s, v),
             Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
                 self.request(call, RequestState::Mixed, v, None)?;
                 self.back(call, &s.rids, self.tx.now, None)?;
@@ -218,11 +215,11 @@ impl<'a> Settler<'a> {
             self.well(call.account)?;
         }
         // One answer is one event in the account's life, however many rows it is about.
-        let mut told: Vec<Consequence> = Vec::new();
+        let mut told: Vec<(Outcome, Consequence)> = Vec::new();
         for (rid, v) in of_each() {
             let ends_well = matches!(v.outcome, Outcome::Accepted | Outcome::Unknown);
-            if !ends_well && !told.contains(&v.consequence) {
-                told.push(v.consequence);
+            if !ends_well && !told.contains(&(v.outcome, v.consequence)) {
+                told.push((v.outcome, v.consequence));
                 self.account(call.account, v)?;
             }
             match v.outcome {
@@ -233,7 +230,8 @@ impl<'a> Settler<'a> {
                 Outcome::Unknown => {
                     unknown = true;
                     self.done.unknown += 1;
-                    self.row(call, *rid, State::Unknown, &v.code)?;
+                    let state = if s.lookup_at.is_some() { State::Unknown } else { State::Unresolved };
+                    self.row(call, *rid, state, &v.code)?;
                     self.handles(call, v, *rid)?;
                 }
                 Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
@@ -265,7 +263,8 @@ impl<'a> Settler<'a> {
     fn handles(&self, call: &Call, v: &Verdict, rid: Rid) -> Result<()> {
         let of = v.later_segments.len() + 1;
         let sql = "INSERT INTO handle (account, provider_id, request, rid, segment, segments)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE
+                   SET request = ?3, segment = ?5, segments = ?6, told = NULL WHERE request <> ?3";
         for (id, n) in v.id.iter().chain(&v.later_segments).zip(1_i64..) {
             self.tx.run(sql, (call.account, id, call.key, &rid.0[..], n, of as i64))?;
         }
@@ -285,8 +284,10 @@ impl<'a> Settler<'a> {
         Ok(())
     }
 
-    fn doubt(&mut self, call: &Call, s: &Settlement, v: &Verdict, state: RequestState) -> Result<()> {
-        self.request(call, state, v, None)?;
+    fn doubt(&mut self, call: &Call, s: &Settlement, v: &Verdict) -> Result<()> {
+        // Where nobody can be asked, only a report or a person can end it.
+        let can_ask = s.lookup_at.is_some();
+        self.request(call, if can_ask { RequestState::Unknown } else { RequestState::Unresolved }, v, None)?;
         self.people_of(call, &s.rids, s.lookup_at)?;
         self.done.unknown += s.rids.len() as u64;
         // An account that leaves us in doubt again and again rests; its doubts stay its own.
@@ -398,14 +399,14 @@ impl<'a> Settler<'a> {
     }
 
     /// Reports that came before this answer.
-    fn waiting_reports(&mut self, call: &Call, s: &Settlement) -> Result<()> {
+    fn waiting_reports(&mut self, call: &Call, reference: Reference) -> Result<()> {
         // Two searches, each by its own index: one with OR reads the whole table.
         let sql = "SELECT source, event_id, rid, code, delivered, provider_id FROM inbound WHERE reference = ?2
                    UNION SELECT source, event_id, rid, code, delivered, provider_id FROM inbound
                      WHERE account = ?1 AND provider_id IN
                        (SELECT provider_id FROM request WHERE id = ?3
                         UNION SELECT provider_id FROM handle WHERE account = ?1 AND request = ?3)";
-        let found = all(self.tx.conn, sql, (call.account, &s.reference.0[..], call.key), |r| {
+        let found = all(self.tx.conn, sql, (call.account, &reference.0[..], call.key), |r| {
             Ok((
                 r.get::<_, String>(0)?,
                 r.get::<_, String>(1)?,
@@ -432,13 +433,15 @@ fn leaves_all_in_doubt(s: &Settlement) -> bool {
     }
 }
 
-/// Whether a verdict leaves everyone of a call in doubt: also one person's fault told of many, where calls are not taken
-/// or refused as a whole.
+/// Whether a verdict leaves everyone of a call in doubt: also the fault of one person or of one's own text told of many,
+/// where calls are not taken or refused as a whole.
 fn is_doubt(v: &Verdict, s: &Settlement) -> bool {
     match v.outcome {
         Outcome::Unknown => true,
         Outcome::Rejected(Blame::Person) => s.rids.len() > 1 && !s.all_or_nothing,
-        Outcome::Accepted | Outcome::Rejected(_) | Outcome::Unsent => false,
+        // Of texts of each person's own, one may be what is wrong.
+        Outcome::Rejected(Blame::Content) => s.rids.len() > 1 && !s.all_or_nothing && s.personal,
+        Outcome::Accepted | Outcome::Rejected(Blame::Account) | Outcome::Unsent => false,
     }
 }
 
@@ -509,8 +512,14 @@ fn apply_report(
         // It was given back as unsent, and yet a handset reports: stop here, a person must look.
         (State::Planned, _) => State::Unresolved,
         _ if its != Some(request) => return Ok(false),
-        (State::Failed | State::Refused | State::Expired, _) | (_, None) => return Ok(false),
-        (State::Delivered, Some(false)) => return Ok(false),
+        (State::Refused | State::Expired, _) | (State::Failed | State::Delivered, Some(false)) => return Ok(false),
+        // Nothing final, or nothing that is understood: what it says is kept.
+        (State::Failed | State::Delivered | State::Undelivered, None) => return Ok(false),
+        (_, None) => {
+            let sql = "UPDATE message SET code = ?3 WHERE campaign = ?1 AND rid = ?2 AND code IS NOT ?3";
+            return Ok(tx.run(sql, (campaign, &rid.0[..], code))? > 0);
+        }
+        // A handset's word stands over a platform's, and over a person's.
         (_, Some(true)) => State::Delivered,
         (_, Some(false)) => State::Undelivered,
     };
@@ -567,8 +576,22 @@ impl SqliteStore {
             let old = "DELETE FROM inbound WHERE (source, event_id) IN
                        (SELECT source, event_id FROM inbound WHERE recorded < ?1 LIMIT 1000)";
             tx.run(old, [now.minus(WAITS).millis()])?;
-            let sql = "UPDATE request SET state = 5 WHERE state = 1 AND report_due <= ?1";
-            tx.run(sql, [now.millis()]).map(|n| n as u64)
+            // Rows whose doubt was ended have a state of their own.
+            let sql = "SELECT id, campaign, rids FROM request WHERE report_due <= ?1 AND rids IS NOT NULL";
+            let late = all(tx.conn, sql, [now.millis()], |r| {
+                Ok((r.get::<_, i64>(0)?, r.get::<_, i64>(1)?, r.get::<_, Vec<u8>>(2)?))
+            })?;
+            let mut closed = 0;
+            for (request, campaign, rids) in late {
+                for rid in rids.chunks_exact(16) {
+                    let sql = "UPDATE message SET state = 10 WHERE campaign = ?1 AND rid = ?2 AND request = ?3
+                               AND state = 2";
+                    closed += tx.run(sql, (campaign, rid, request))?;
+                }
+                tx.run("UPDATE request SET report_due = NULL WHERE id = ?1 AND state <> 1", [request])?;
+            }
+            let sql = "UPDATE request SET state = 5, report_due = NULL WHERE state = 1 AND report_due <= ?1";
+            Ok((closed + tx.run(sql, [now.millis()])?) as u64)
         })
         .await
     }
@@ -700,12 +723,17 @@ fn resolve(s: &mut Settler<'_>, call: &Call, rid: Option<Rid>, to: &Resolution) 
             return s.tx.run(sql, (call.key, at.millis())).map(|_| 0);
         }
         Resolution::Absent => s.back(call, &rids, s.tx.now, None)?,
-        Resolution::Accepted { id } => {
+        Resolution::Accepted { id, report_due } => {
             for rid in &rids {
                 s.row(call, *rid, State::Accepted, "")?;
                 let v = Verdict { id: id.clone(), ..Verdict::accepted("") };
                 s.handles(call, &v, *rid)?;
             }
+            let sql = "UPDATE request SET report_due = max(coalesce(report_due, 0), ?2) WHERE id = ?1
+                       RETURNING reference";
+            let reference: Option<Vec<u8>> = s.tx.one(sql, (call.key, report_due.millis()), |r| r.get(0))?;
+            let reference = reference.as_deref().and_then(Reference::from_slice).ok_or_else(corrupt)?;
+            s.waiting_reports(call, reference)?;
         }
         Resolution::Failed => {
             for rid in &rids {
@@ -734,27 +762,32 @@ fn report(tx: &Tx<'_>, ask: &ReportAsk) -> Result<Joined> {
         None => None,
     };
     let sql = "SELECT id FROM request WHERE account = ?1 AND provider_id = ?2
-               UNION SELECT request FROM handle WHERE account = ?1 AND provider_id = ?2 AND rid = ?3";
+               UNION SELECT request FROM handle WHERE account = ?1 AND provider_id = ?2 AND rid = ?3 ORDER BY 1";
     let mut calls: Vec<i64> = by_reference.into_iter().collect();
     if let (true, Some(account), Some(id)) = (calls.is_empty(), account, &ask.provider_id) {
         calls = all(tx.conn, sql, (account, id, &ask.rid.0[..]), |r| r.get(0))?;
     }
-    for key in &calls {
+    // An id may come again after a while: the row that this very request is about, the newest first.
+    let mut found = Vec::new();
+    for key in calls.iter().rev() {
         let call = call(tx, *key)?;
-        let here = "SELECT 1 FROM message WHERE campaign = ?1 AND rid = ?2";
-        if tx.one(here, (call.campaign, &ask.rid.0[..]), |_| Ok(()))?.is_none() {
-            continue;
+        let here = "SELECT request FROM message WHERE campaign = ?1 AND rid = ?2";
+        if let Some(its) = tx.one(here, (call.campaign, &ask.rid.0[..]), |r| r.get::<_, Option<i64>>(0))? {
+            found.push((its != Some(*key), call));
         }
+    }
+    found.sort_by_key(|(is_anothers, _)| *is_anothers);
+    if let Some((_, call)) = found.first() {
         let id = ask.provider_id.as_deref();
         let of_segments = match id {
-            Some(id) => segment(tx, &call, ask.rid, id)?.is_some(),
+            Some(id) => segment(tx, call, ask.rid, id)?.is_some(),
             None => false,
         };
-        let new = join_report(tx, &call, ask.rid, id, &ask.code, ask.delivered)?;
+        let new = join_report(tx, call, ask.rid, id, &ask.code, ask.delivered)?;
         return Ok(Joined {
             shop: Some(call.shop),
             campaign: Some(CampaignKey(call.campaign)),
-            in_segments: of_segments.then_some(*key),
+            in_segments: of_segments.then_some(call.key),
             repeated: !new,
             waiting: false,
         });
@@ -778,7 +811,7 @@ fn report(tx: &Tx<'_>, ask: &ReportAsk) -> Result<Joined> {
             ],
         )?;
     }
-    Ok(Joined { repeated: wait && new == 0, waiting: wait && new > 0, ..Joined::default() })
+    Ok(Joined { repeated: wait && new == 0, waiting: wait, ..Joined::default() })
 }
 
 /// Puts abandoned requests where the evidence puts them: not in the journal of a dead worker of this boot, never sent;
