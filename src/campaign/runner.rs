@@ -71,7 +71,10 @@ impl Progress {
 type Step<'a> = Pin<Box<dyn Future<Output = Done> + Send + 'a>>;
 
 enum Done {
-    Answered(Answered),
+    Answered {
+        leg: usize,
+        answered: Answered,
+    },
     Begun {
         shard: usize,
         leg: usize,
@@ -81,7 +84,9 @@ enum Done {
     },
     Beat(Result<()>),
     /// A call that was not made, because the store had failed.
-    Dropped,
+    Dropped {
+        leg: usize,
+    },
     Settled(Result<Settled>),
     Woke,
 }
@@ -128,7 +133,8 @@ struct Runner<'a> {
     answered: Vec<Answered>,
     steps: FuturesUnordered<Step<'a>>,
     begins: usize,
-    in_flight: usize,
+    /// Calls under way, by leg.
+    in_flight: Vec<usize>,
     settling: bool,
     sleeping: bool,
     /// Per leg: no begin before this moment.
@@ -178,7 +184,7 @@ impl Campaign {
             answered: Vec::new(),
             steps: FuturesUnordered::new(),
             begins: 0,
-            in_flight: 0,
+            in_flight: vec![0; self.inner.legs.len()],
             settling: false,
             sleeping: false,
             rests: vec![Timestamp::EPOCH; legs],
@@ -300,7 +306,11 @@ impl<'a> Runner<'a> {
     }
 
     fn idle(&self) -> bool {
-        self.begins == 0 && self.in_flight == 0 && !self.settling && self.answered.is_empty() && self.calls.is_empty()
+        self.begins == 0
+            && self.in_flight.iter().all(|n| *n == 0)
+            && !self.settling
+            && self.answered.is_empty()
+            && self.calls.is_empty()
     }
 
     /// The account of the route that carries the next rows; sleeps when none may now.
@@ -471,23 +481,24 @@ impl<'a> Runner<'a> {
             // Begun and not sent: recovery plans them again.
             self.calls.clear();
         }
-        while let Some((leg, _)) = self.calls.front() {
-            let leg = &self.campaign.inner.legs[*leg];
+        while let Some((index, _)) = self.calls.front() {
+            let index = *index;
+            let leg = &self.campaign.inner.legs[index];
             let window = if leg.per_request >= 50 { IN_FLIGHT_BULK } else { IN_FLIGHT_SINGLE };
-            if self.in_flight >= window {
+            if self.in_flight.iter().sum::<usize>() >= window || self.in_flight[index] >= leg.provider.at_once() {
                 break;
             }
             let Some((_, call)) = self.calls.pop_front() else { break };
-            self.in_flight += 1;
+            self.in_flight[index] += 1;
             let ledger = &self.campaign.inner.ledger;
             let halted = Arc::clone(&self.halted);
             self.steps.push(Box::pin(async move {
                 if halted.load(Ordering::Relaxed) {
-                    return Done::Dropped;
+                    return Done::Dropped { leg: index };
                 }
                 let answered = ledger.submit(call, leg).await;
                 halted.fetch_or(answered.failed.is_some(), Ordering::Relaxed);
-                Done::Answered(answered)
+                Done::Answered { leg: index, answered }
             }));
         }
         if !self.settling && !self.answered.is_empty() {
@@ -500,8 +511,8 @@ impl<'a> Runner<'a> {
 
     fn take(&mut self, done: Done) {
         match done {
-            Done::Answered(mut answered) => {
-                self.in_flight -= 1;
+            Done::Answered { leg, mut answered } => {
+                self.in_flight[leg] -= 1;
                 self.finished += 1;
                 if let Some(e) = answered.failed.take() {
                     self.fail(e);
@@ -510,7 +521,7 @@ impl<'a> Runner<'a> {
             }
             Done::Beat(Ok(()) | Err(StoreError::Ambiguous | StoreError::Busy)) => {}
             Done::Beat(Err(e)) => self.fail(e),
-            Done::Dropped => self.in_flight -= 1,
+            Done::Dropped { leg } => self.in_flight[leg] -= 1,
             Done::Begun { shard, leg, asked, turn } => {
                 self.begins -= 1;
                 let begun =

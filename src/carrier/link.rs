@@ -237,8 +237,8 @@ impl LinkSettings {
         self
     }
 
-    /// People of one request of the ledger: one begin, one settle. More is faster; what a crash leaves in doubt is one
-    /// request.
+    /// People of one request of the ledger: one begin, one settle. More is faster, and more is in doubt after a crash: the
+    /// requests under way, which are two more than fill the windows twice.
     #[must_use]
     pub fn people_per_request(mut self, n: u16) -> Self {
         self.people = n;
@@ -826,6 +826,13 @@ impl Provider for Link {
     /// No, while the operator's connections are shared with other processes and none of this one's is made.
     fn is_ready(&self) -> bool {
         lock(&self.shared.states).iter().any(|s| *s != Status::Waiting)
+    }
+
+    /// What fills the windows twice over, and one that is being settled.
+    fn at_once(&self) -> usize {
+        let settings = &self.shared.settings;
+        let open = settings.window * settings.connections * self.shared.agreed.receivers;
+        (2 * open).div_ceil(usize::from(settings.people)) + 2
     }
 
     async fn submit(&self, request: Request<'_>) -> Answer {

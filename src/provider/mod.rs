@@ -63,6 +63,12 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
         true
     }
 
+    /// Calls of this process under way at a time: more would only wait inside the provider, and what waits there when the
+    /// process is killed is in doubt. No limit unless the provider knows one.
+    fn at_once(&self) -> usize {
+        usize::MAX
+    }
+
     /// Sends one request and says what became of each ticket.
     async fn submit(&self, request: Request<'_>) -> Answer;
 
