@@ -11,6 +11,7 @@
 //!   delivery report are matched by.
 //! - Callbacks are not signed: a secret path is their only proof. Without one they are refused.
 
+use super::filed::filled;
 use super::rows::clipped;
 use super::sign::{self, Acs3};
 use super::wire::{
@@ -173,7 +174,7 @@ impl Wire for Aliyun {
         let reference = request.reference().to_string();
         let common = [("TemplateCode", template.code.as_str()), ("OutId", &reference)];
         if request.is_personal() {
-            Ok(self.call(host, "SendBatchSms", &[&borrowed(&personal(request))[..], &common].concat(), stamp))
+            Ok(self.call(host, "SendBatchSms", &[&borrowed(&personal(request)?)[..], &common].concat(), stamp))
         } else {
             Ok(self.call(host, "SendSms", &[&borrowed(&same_text(request))[..], &common].concat(), stamp))
         }
@@ -244,22 +245,24 @@ fn same_text(request: &Request<'_>) -> Vec<(&'static str, String)> {
     params
 }
 
-fn personal(request: &Request<'_>) -> Vec<(&'static str, String)> {
+fn personal(request: &Request<'_>) -> Result<Vec<(&'static str, String)>, Verdict> {
     let rendition = request.rendition();
     let tickets = request.tickets();
+    let values = |t: &crate::ticket::Ticket| {
+        let filled = filled(rendition, t.params())?;
+        Ok(sign::json_object(filled.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
+    };
+    let values: Vec<String> = tickets.iter().map(values).collect::<Result<_, _>>()?;
     let repeated = |s: &str| array(tickets.iter().map(|_| quoted(s)));
     let mut params = vec![
         ("PhoneNumberJson", array(tickets.iter().map(|t| quoted(&t.phone().national())))),
         ("SignNameJson", repeated(rendition.signature())),
-        (
-            "TemplateParamJson",
-            array(tickets.iter().map(|t| sign::json_object(t.params().iter().map(|(k, v)| (k.as_str(), v.as_str()))))),
-        ),
+        ("TemplateParamJson", array(values.into_iter())),
     ];
     if let Some(extension) = rendition.extension() {
         params.push(("SmsUpExtendCodeJson", repeated(extension)));
     }
-    params
+    Ok(params)
 }
 
 fn quoted(s: &str) -> String {

@@ -14,6 +14,7 @@
 //! - One marketing message per number and day (receipt 908). How many numbers a call takes is not documented: 100.
 //! - Callbacks are not signed: a secret path is their only proof. Any 200 is taken for "received".
 
+use super::filed::filled;
 use super::rows::clipped;
 use super::wire::{
     Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received,
@@ -164,7 +165,8 @@ impl Wire for Qiniu {
         let ([ticket], [number]) = (tickets, &numbers[..]) else {
             return Err(refused("too_many_numbers"));
         };
-        let values: Vec<_> = ticket.params().iter().map(|(k, v)| field(k, quoted(v, false))).collect();
+        let values: Vec<_> =
+            filled(rendition, ticket.params())?.iter().map(|(k, v)| field(k, quoted(v, false))).collect();
         let fields = [
             field("template_id", id),
             field("mobile", quoted(number, false)),
