@@ -343,14 +343,13 @@ pub fn code(code: &str) -> Option<&'static CodeRow> {
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);
-const CONTENT: Outcome = Outcome::Rejected(Blame::Content);
 const PERSON: Outcome = Outcome::Rejected(Blame::Person);
 const HOLD: Consequence = Consequence::Hold;
 const NONE: Consequence = Consequence::None;
 use Class::{Auth, InvalidRequest, TemplateOrSignatureNotApproved as NotApproved};
 
 /// Every code of the public clients.
-const CODES: &[CodeRow] = &[
+pub const CODES: &[CodeRow] = &[
     row("success", Class::Accepted, Outcome::Accepted, NONE, "Nothing to do."),
     row(
         "InvalidUsrOrPwd",
@@ -368,7 +367,13 @@ const CODES: &[CodeRow] = &[
         HOLD,
         "The signature's code may not be used: file it, then lift the hold.",
     ),
-    row("InvalidMessage", InvalidRequest, CONTENT, NONE, "The platform cannot read the text: change it."),
+    row(
+        "InvalidMessage",
+        InvalidRequest,
+        ACCOUNT,
+        HOLD,
+        "The request is not as the platform reads it: see text and gateway, then lift the hold.",
+    ),
     row("TooManyMobiles", InvalidRequest, ACCOUNT, HOLD, "Lower the numbers per call, then lift the hold."),
     row(
         "InvalidMobile",

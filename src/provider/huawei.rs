@@ -596,12 +596,14 @@ fn reply(form: &HashMap<String, String>, received_at: Option<Timestamp>) -> Resu
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);
-const CONTENT: Outcome = Outcome::Rejected(Blame::Content);
 const PERSON: Outcome = Outcome::Rejected(Blame::Person);
 /// "Wait about 10 minutes" (sms_05_0051).
 const TEN_MINUTES: Consequence = Consequence::Rest(Duration::from_secs(600));
 
 /// Every code on the list: of a request, of a number, of a receipt. What is not here is unknown.
+///
+/// Receipts are read by the table of delivery codes. No page has their codes (`SC:` and words) in an answer to a send:
+/// there they prove nothing, but that a number is on a list is believed all the same.
 #[rustfmt::skip]
 pub const CODES: &[CodeRow] = {
     use Class::{Report as Receipt, *};
@@ -649,15 +651,15 @@ pub const CODES: &[CodeRow] = {
         row("E200029", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template is not of the signature's kind: bind a promotional one."),
         row("E200030", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template is not active: check its state."),
         row("E200033", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template's kind is wrong: bind a promotional one."),
-        row("SC:0017", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template is not registered at the carrier: register it."),
-        row("SC:0018", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The signature is not registered at the carrier: register it."),
+        row("SC:0017", TemplateOrSignatureNotApproved, Doubt, Nothing, "The template is not registered at the carrier: register it."),
+        row("SC:0018", TemplateOrSignatureNotApproved, Doubt, Nothing, "The signature is not registered at the carrier: register it."),
 
         // Meaning not seen in a vendor page.
         row("E200025", NumberInvalid, Doubt, Nothing, "The platform objects to the number: wait for the receipt."),
         row("MBBLACK", NumberBlacklisted, PERSON, StopEveryone, "The number is on a blacklist after a refusal or complaint: the stop is recorded."),
         row("SC:0016", NumberBlacklisted, PERSON, StopOwner, "The person unsubscribed from this channel: the stop is recorded."),
         row("SC:0013", NumberBlacklisted, PERSON, StopEveryone, "The number is on a blacklist: the stop is recorded."),
-        row("SC:0015", ContentRejected, CONTENT, Nothing, "The text is intercepted: change it and have the new template approved."),
+        row("SC:0015", ContentRejected, Doubt, Nothing, "The text is intercepted: change it and have the new template approved."),
 
         // "System error", yet mostly a body that the platform cannot parse: not proof of either.
         row("E000000", InvalidRequest, Doubt, Nothing, "The platform failed: wait for the receipt, and check the template's form."),

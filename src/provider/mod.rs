@@ -9,6 +9,8 @@ pub mod chuanglan;
 #[cfg(all(test, feature = "testing", feature = "http"))]
 mod cloud_tests;
 pub mod cmcc_mas;
+#[cfg(test)]
+mod code_tests;
 pub mod ctyun;
 mod door;
 mod filed;

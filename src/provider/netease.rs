@@ -8,7 +8,8 @@
 //!   personal texts go out one person a call. Only templates of the new kind (`#{name}`) take values here.
 //! - One code and one `sendid` answer a whole request. No page says that a request is refused as a whole: a code about a
 //!   person (412 unsubscribed, 416 too often) leaves a request of many in doubt. Where many have unsubscribed at the
-//!   platform, send fewer numbers a call.
+//!   platform, send fewer numbers a call. That 416 is the number's limit and not the account's is **unconfirmed**: its
+//!   message ends, and the account rests a minute.
 //! - Nothing of ours is echoed, and the query needs the `sendid` that a time-out lost: such a request stays in doubt.
 //!   Reports join by `sendid` and number. The sub-port cannot be chosen.
 //! - Copies are signed (SHA-1 over secret, MD5 of the body and time) and checked to the bit.
@@ -382,7 +383,7 @@ const PERSON: Outcome = Outcome::Rejected(Blame::Person);
 #[rustfmt::skip]
 pub const CODES: &[(i64, CodeRow)] = {
     use Class::*;
-    use Consequence::{Hold, None as Nothing, StopOwner};
+    use Consequence::{Hold, None as Nothing, Rest, StopOwner};
     use Outcome::{Accepted as Taken, Unknown as Doubt};
     &[
         row(200, "200", Accepted, Taken, Nothing, "Nothing to do."),
@@ -399,7 +400,7 @@ pub const CODES: &[(i64, CodeRow)] = {
 
         row(412, "412", NumberUnsubscribed, PERSON, StopOwner, "The person answered TD: the stop is recorded."),
         // An older page counts identical messages by number; that it never counts the application is not written.
-        row(416, "416", Throttled, PERSON, Nothing, "The number reached the platform's limit: nothing to do."),
+        row(416, "416", Throttled, PERSON, Rest(Duration::from_secs(60)), "A limit of the number or of the account is reached: sending goes on by itself."),
 
         row(601, "601", ContentRejected, CONTENT, Nothing, "The platform takes the text for spam: change it and file it anew."),
 

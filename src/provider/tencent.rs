@@ -654,6 +654,7 @@ pub const CODES: &[CodeRow] = {
         row("FailedOperation.TemplateUnapprovedOrNotExist", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template is unknown or not approved: check its id and state."),
         row("FailedOperation.TemplateParamSetNotMatchApprovedTemplate", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "Text and approved template differ in their variables: bind the right template."),
         row("FailedOperation.TemplateIdNotExist", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template does not exist: check its id."),
+        row("InvalidParameterValue.UnsupportedTemplateVariable", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "Marketing templates are not granted variables here: bind one without, or ask the platform."),
         row("InvalidParameterValue.MarketingTemplateWithoutUnsubscribe", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template must end with 拒收请回复R: file one that does."),
 
         row("InvalidParameterValue.IncorrectPhoneNumber", NumberInvalid, PERSON, Nothing, "The platform takes the number for malformed."),
