@@ -90,6 +90,32 @@ async fn pushes_need_the_secret_path() {
     }
 }
 
+#[test]
+fn a_time_that_cannot_be_read_is_when_it_came() {
+    let now = Timestamp::from_millis(1_796_954_400_000);
+    let push = r#"{"mobile":"13800000001","text":"R","time":"soon"}"#;
+    let call = HttpCall { received_at: Some(now), ..HttpCall::new("POST", PATH, "", push) };
+    let pulled = |what, set: &str| {
+        let body = format!(r#"{{"Response":{{{set},"RequestId":"r"}}}}"#);
+        account().pulled(what, Incoming { status: 200, body: body.as_bytes() }, now).unwrap().events
+    };
+    let mut events = account().inbound(&call).unwrap().events;
+    events.extend(pulled(
+        Pull::Replies,
+        r#""PullSmsReplyStatusSet":[{"PhoneNumber":"+8613800000001","ReplyContent":"R"},
+            {"PhoneNumber":"+8613800000002","ReplyContent":"R","ReplyTime":1.5}]"#,
+    ));
+    events.extend(pulled(
+        Pull::Reports,
+        r#""PullSmsSendStatusSet":[{"PhoneNumber":"+8613800000001","Description":"MX:0012"}]"#,
+    ));
+    assert_eq!(events.len(), 4);
+    for event in events {
+        assert_eq!(if let Inbound::Reply(r) = &event { r.at } else { now }, now);
+        assert_eq!(if let Inbound::Report(r) = &event { r.at } else { now }, now);
+    }
+}
+
 #[tokio::test]
 async fn a_pull_tells_each_report_once() {
     use crate::clock::SystemClock;

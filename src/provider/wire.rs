@@ -1,7 +1,7 @@
 //! The bytes of an HTTP platform as pure functions ([`Wire`]), and the one place that sends them ([`Http`]).
 
 use super::{Asked, Found, Outcome, Profile, PullError, Request, Verdict, Verdicts};
-use crate::clock::Stamp;
+use crate::clock::{Stamp, Timestamp};
 use crate::inbound::{Callback, HttpAnswer, HttpCall, InboundError, Pull, Pulled};
 use crate::phone::Phone;
 use std::borrow::Cow;
@@ -57,12 +57,13 @@ pub trait Wire: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// What the answer to a pull holds. An answer that cannot be read is an error, never an empty page.
+    /// What the answer to a pull holds, which came at `at`: the time of an event that tells none. An answer that cannot be
+    /// read is an error, never an empty page.
     ///
     /// # Errors
     /// [`PullError::Refused`] with the platform's code, [`PullError::Unreadable`].
-    fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
-        let _ = (what, answer);
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
+        let _ = (what, answer, at);
         Err(PullError::NotOffered)
     }
 }
@@ -682,7 +683,7 @@ mod http {
                 Exchange::Answer { status, body } => {
                     let answer = Incoming { status, body: &body };
                     if answer.is_spoken() {
-                        self.wire.pulled(what, answer)
+                        self.wire.pulled(what, answer, self.clock.now())
                     } else {
                         Err(PullError::NoAnswer("http_status"))
                     }

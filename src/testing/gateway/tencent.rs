@@ -7,8 +7,8 @@ use crate::message::rendition::TemplateBinding;
 use crate::provider::sign::{self, Scoped};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 const SKEW_MS: i64 = 5 * 60 * 1000;
 
@@ -29,6 +29,8 @@ pub struct FakeTencent {
     pub variables: bool,
     /// How many statuses were pulled: each is told once. Clones share it.
     pub pulled: Arc<AtomicUsize>,
+    /// Replies that wait for a pull: number and text. Clones share them.
+    pub replies: Arc<Mutex<Vec<(u64, String)>>>,
 }
 
 impl Default for FakeTencent {
@@ -46,6 +48,7 @@ impl Default for FakeTencent {
             ]),
             variables: false,
             pulled: Arc::default(),
+            replies: Arc::default(),
         }
     }
 }
@@ -146,7 +149,7 @@ impl Turn<'_> {
             Some("SendSms") => self.send(&body, now),
             Some("PullSmsSendStatusByPhoneNumber") => self.statuses_of(&body),
             Some("PullSmsSendStatus") => self.queue(&body),
-            Some("PullSmsReplyStatus") => Ok(self.response(json!({"PullSmsReplyStatusSet": []}))),
+            Some("PullSmsReplyStatus") => self.replies(&body, now),
             _ => Err(no("InvalidAction")),
         }
     }
@@ -267,6 +270,15 @@ impl Turn<'_> {
         Ok(self.response(json!({ "PullSmsSendStatusSet": rows })))
     }
 
+    /// What was replied and not told yet.
+    fn replies(&self, body: &Value, now: Timestamp) -> Result<Reply, Refused> {
+        let limit = page(body)?;
+        let mut waiting = self.account.replies.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = limit.min(waiting.len());
+        let rows: Vec<Value> = waiting.drain(..told).map(|reply| replied(reply, now)).collect();
+        Ok(self.response(json!({ "PullSmsReplyStatusSet": rows })))
+    }
+
     /// What was not told yet, as delivered; told once.
     fn queue(&self, body: &Value) -> Result<Reply, Refused> {
         let (all, limit) = (self.desk.gateway.accepted(), page(body)?);
@@ -275,6 +287,14 @@ impl Turn<'_> {
         self.account.pulled.fetch_sub(limit - rows.len(), Ordering::AcqRel);
         Ok(self.response(json!({ "PullSmsSendStatusSet": rows })))
     }
+}
+
+fn replied((number, said): (u64, String), now: Timestamp) -> Value {
+    json!({
+        "ExtendCode": "", "CountryCode": "86", "SubscriberNumber": number.to_string(),
+        "PhoneNumber": format!("+86{number}"), "SignName": "", "ReplyContent": said,
+        "ReplyTime": now.millis() / 1000,
+    })
 }
 
 fn page(body: &Value) -> Result<usize, Refused> {
