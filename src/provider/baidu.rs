@@ -278,15 +278,12 @@ impl Wire for Baidu {
         let signed_at = self.authentic(call)?;
         let push: Push<'_> = serde_json::from_slice(&call.body)
             .map_err(|e| malformed(&call.body, &e, "a JSON object with the fields of a report or a reply"))?;
-        let old = call.received_at.is_some_and(|now| now.since(signed_at) > STALE);
-        if old && push.content.is_none() {
-            return Err(InboundError::Stale);
-        }
         let event = push.event(signed_at);
         if event.is_none() {
             tracing::warn!(provider = "baidu", "a push without a mainland number");
         }
-        Ok(Callback { events: event.into_iter().collect(), answer: received("text/plain", "") })
+        let stale = call.received_at.is_some_and(|now| now.since(signed_at) > STALE);
+        Callback { events: event.into_iter().collect(), answer: received("text/plain", "") }.if_stale(stale)
     }
 }
 

@@ -213,10 +213,19 @@ async fn a_signed_push_is_read_and_no_bit_of_it_may_change() {
         let closed = Baidu::new("", Secret::new(""));
         assert_eq!(closed.inbound(call).unwrap_err(), InboundError::NotOffered);
     }
-    // Old reports are refused; a refusal is never too old.
+    // An old "delivered" is refused; what may be a stop is never too old.
     let late = |call: &HttpCall| HttpCall { received_at: call.received_at.map(|t| t.plus_days(2)), ..call.clone() };
     assert_eq!(account().inbound(&late(&report)).unwrap_err(), InboundError::Stale);
     assert_eq!(account().inbound(&late(&reply)).unwrap().events.len(), 1);
+    let body = br#"{"mobile":"13800000001","code":"2","carrierCode":"B:00034","messageId":"m"}"#.to_vec();
+    let mut listed = HttpCall { body, ..report.clone() };
+    for (name, value) in &mut listed.headers {
+        if name == "signature" {
+            let time = report.header("timestamp").unwrap();
+            *value = push_signature(&FakeBaidu::default().push_token, time, &listed.body);
+        }
+    }
+    assert_eq!(account().inbound(&late(&listed)).unwrap().events.len(), 1);
 }
 
 #[test]

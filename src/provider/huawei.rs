@@ -9,8 +9,8 @@
 //!   【signature】 in front, and the unsubscribe words (拒收请回复R) stand in the template.
 //! - Every number has a status of its own. `extend` carries our reference into the receipts; nothing can be asked, so a
 //!   lost answer stays unknown until the receipt.
-//! - Receipts and replies are signed where push keys are set ([`Huawei::push_key`]): a signature over the real body, not
-//!   older or newer than 15 minutes. Otherwise a secret path is their only proof. The documents ask for 401 when that
+//! - Receipts and replies are signed where push keys are set ([`Huawei::push_key`]): a signature over the real body. What
+//!   is older or newer than 15 minutes delivers nothing; what may be a stop counts. Otherwise a secret path is their only proof. The documents ask for 401 when that
 //!   fails; 403 is answered. An answer's body is ignored.
 //! - A receipt without `to` names nobody and is left out; `to` comes with `extend`, which is always sent.
 //! - A channel has no extension to choose: an account with one bound is refused before anything leaves.
@@ -180,16 +180,13 @@ impl Huawei {
         Outgoing { method: Method::Post, path: path.into(), query: String::new(), headers, body }
     }
 
-    /// Whether a push carries a signature of one of our push keys, made just now.
-    fn authentic(&self, call: &HttpCall) -> Result<(), InboundError> {
+    /// Whether a push carries a signature of one of our push keys; whether it was not made just now.
+    fn authentic(&self, call: &HttpCall) -> Result<bool, InboundError> {
         let given = call.header("authorization").and_then(Given::read).ok_or(InboundError::Forged)?;
         let secret = self.push_keys.iter().find(|(key, _)| key == given.access).ok_or(InboundError::Forged)?;
         // A header that names another hash than the body's could be added to a forged body: it is not read.
         let date = signed_at(call, &given, secret.1.expose(), None).ok_or(InboundError::Forged)?;
-        match call.received_at {
-            Some(now) if now.since(date) > SKEW || date.since(now) > SKEW => Err(InboundError::Stale),
-            Some(_) | None => Ok(()),
-        }
+        Ok(call.received_at.is_some_and(|now| now.since(date) > SKEW || date.since(now) > SKEW))
     }
 }
 
@@ -275,13 +272,14 @@ impl Wire for Huawei {
     }
 
     fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
-        if self.push_keys.is_empty() {
+        let stale = if self.push_keys.is_empty() {
             self.door.admits(call)?;
+            false
         } else {
             self.door.admits_peer(call)?;
-            self.authentic(call)?;
-        }
-        callback(&call.body, call.received_at)
+            self.authentic(call)?
+        };
+        callback(&call.body, call.received_at)?.if_stale(stale)
     }
 }
 

@@ -28,7 +28,7 @@ use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
 
-/// A copied report older than this is refused. No page names a limit; replies count at any age, a stop is never too late.
+/// A copy older than this delivers nothing. No page names a limit; what may be a stop counts at any age.
 const STALE: Duration = Duration::from_secs(15 * 60);
 
 /// The settings of one NetEase Yunxin application.
@@ -211,22 +211,19 @@ impl Wire for Netease {
             "12" => reply,
             _ => return Err(InboundError::Malformed { at: 0, what: "eventType 11 or 12" }),
         };
-        let old = call.received_at.is_some_and(|now| now.since(signed_at) > STALE);
-        if old && copy.event_type.trim() == "11" {
-            return Err(InboundError::Stale);
-        }
         let Items(rows) = copy.objects;
         let count = rows.len();
-        let events: Vec<Inbound> = rows.into_iter().filter_map(read).collect();
+        let events: Vec<Inbound> = rows.into_iter().filter_map(|row| read(row, signed_at)).collect();
         if events.len() < count {
             let left_out = count - events.len();
-            tracing::warn!(provider = "netease", left_out, of = count, "rows without a number or a time");
+            tracing::warn!(provider = "netease", left_out, of = count, "rows without a number or a result");
         }
         if events.is_empty() && count > 0 {
-            return Err(InboundError::Malformed { at: 0, what: "mobile and time in every object" });
+            return Err(InboundError::Malformed { at: 0, what: "mobile in every object" });
         }
         // Only the status is documented.
-        Ok(Callback { events, answer: received("application/json", "{\"code\":200}") })
+        let stale = call.received_at.is_some_and(|now| now.since(signed_at) > STALE);
+        Callback { events, answer: received("application/json", "{\"code\":200}") }.if_stale(stale)
     }
 }
 
@@ -328,7 +325,7 @@ struct Row<'a> {
     receive_time: Word<'a>,
 }
 
-/// A time as written, in Beijing's, or in milliseconds.
+/// A time as written, in Beijing's, or in milliseconds. Where it is neither, that of the copy stands.
 fn moment(s: &str) -> Option<Timestamp> {
     match s.parse::<i64>() {
         Ok(ms) => Some(Timestamp::from_millis(ms)),
@@ -336,7 +333,7 @@ fn moment(s: &str) -> Option<Timestamp> {
     }
 }
 
-fn report(row: Row<'_>) -> Option<Inbound> {
+fn report(row: Row<'_>, signed_at: Timestamp) -> Option<Inbound> {
     let at = if row.report_time.is_empty() { &row.send_time } else { &row.report_time };
     let code = clipped(&row.result);
     if code.is_empty() {
@@ -349,18 +346,18 @@ fn report(row: Row<'_>) -> Option<Inbound> {
         reference: None,
         delivered: Some(code == "DELIVRD"),
         code,
-        at: moment(at)?,
+        at: moment(at).unwrap_or(signed_at),
     }))
 }
 
-fn reply(row: Row<'_>) -> Option<Inbound> {
+fn reply(row: Row<'_>, signed_at: Timestamp) -> Option<Inbound> {
     Some(Inbound::Reply(Reply {
         event_id: event_id("reply", &[&row.mobile, &row.content, &row.receive_time]),
         phone: phone_of(&row.mobile)?,
         text: row.content.to_string(),
         extension: None,
         signature: None,
-        at: moment(&row.receive_time)?,
+        at: moment(&row.receive_time).unwrap_or(signed_at),
     }))
 }
 
