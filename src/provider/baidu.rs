@@ -77,7 +77,7 @@ impl Baidu {
     }
 
     /// Reads `BAIDU_ACCESS_KEY_ID`, `BAIDU_SECRET_ACCESS_KEY`, `BAIDU_SIGNATURE` with `BAIDU_SIGNATURE_ID` and, where set,
-    /// `BAIDU_ENDPOINT`, `BAIDU_PUSH_TOKEN` and `BAIDU_CALLBACK_SOURCES`.
+    /// `BAIDU_ENDPOINT`, `BAIDU_PUSH_TOKEN`, `BAIDU_CALLBACK_PATH` (which does not matter) and `BAIDU_CALLBACK_SOURCES`.
     ///
     /// # Errors
     /// [`MissingVariable`] naming the first of the four needed ones that is unset.
