@@ -145,7 +145,8 @@ impl Verdicts {
 pub struct Verdict {
     /// What happened.
     pub outcome: Outcome,
-    /// What else follows.
+    /// What else follows. A stop, or a dead number, also in doubt: whoever is on a list is on it whatever became of the
+    /// message.
     pub consequence: Consequence,
     /// The platform's own code, or ours for transport outcomes (`timeout`, `reset`, …). Never shown bare to a person.
     pub code: String,

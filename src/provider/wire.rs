@@ -320,7 +320,8 @@ mod http {
     use crate::clock::{Clock, Stamp, Timestamp};
     use crate::inbound::{Callback, HttpCall, InboundError, Pull, Pulled};
     use crate::provider::{
-        Answer, Asked, Consequence, Found, Lookup, Outcome, Profile, Provider, PullError, Request, Verdict, Verdicts,
+        Answer, Asked, Blame, Consequence, Found, Lookup, Outcome, Profile, Provider, PullError, Request, Verdict,
+        Verdicts,
     };
     use bytes::Bytes;
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -594,7 +595,8 @@ mod http {
         }
 
         /// The same bytes again, to a platform whose documents make them one message. Only an acceptance says something
-        /// about the first attempt, and only about the person it names: a refusal may be about the second alone.
+        /// about the first attempt, and only about the person it names: a refusal may be about the second alone. Yet whom
+        /// it names as listed or dead is that, whatever became of the first.
         async fn once_more(&self, out: Outgoing, doubt: Verdicts, request: &Request<'_>) -> Verdicts {
             let left = request.time_left(&*self.clock);
             if left.is_zero() || left < self.connect_timeout {
@@ -602,13 +604,28 @@ mod http {
             }
             let gate = Arc::new(Gate::until(self.clock.clone(), request.deadline()));
             let (second, _) = self.attempt(out, &gate, request).await;
-            if let Verdicts::Same(second) = second {
-                return if second.outcome == Outcome::Accepted { Verdicts::Same(second) } else { doubt };
+            let count = request.tickets().len();
+            match second {
+                Verdicts::Same(v) if v.outcome == Outcome::Accepted => return Verdicts::Same(v),
+                Verdicts::Same(_) if count > 1 => return doubt,
+                Verdicts::Same(_) | Verdicts::Each(_) => {}
             }
-            let proven = |i| Some(second.get(i)).filter(|v| v.outcome == Outcome::Accepted);
-            let each: Vec<_> =
-                (0..request.tickets().len()).map(|i| proven(i).unwrap_or_else(|| doubt.get(i))).collect();
-            if each.iter().any(|v| v.outcome == Outcome::Accepted) { Verdicts::Each(each) } else { doubt }
+            let told = |i| {
+                let v = second.get(i);
+                match (v.outcome, v.consequence) {
+                    (Outcome::Accepted, _) => Some(v),
+                    (
+                        Outcome::Rejected(Blame::Person),
+                        Consequence::StopEveryone | Consequence::StopOwner | Consequence::SuspendNumber,
+                    ) => Some(Verdict { outcome: Outcome::Unknown, ..v }),
+                    _ => None,
+                }
+            };
+            let told: Vec<Option<Verdict>> = (0..count).map(told).collect();
+            if told.iter().all(Option::is_none) {
+                return doubt;
+            }
+            Verdicts::Each(told.into_iter().enumerate().map(|(i, v)| v.unwrap_or_else(|| doubt.get(i))).collect())
         }
 
         async fn wait_for_budget(&self, per_second: u16) {
