@@ -136,6 +136,31 @@ async fn copies_are_proven_by_every_bit() {
     assert_eq!(elsewhere.inbound(&reply).unwrap_err(), InboundError::Forged);
 }
 
+/// The vector that was recorded, not one of our own gateway's.
+#[test]
+fn no_bit_of_the_recorded_copy_may_change() {
+    let vector: Value =
+        serde_json::from_str(include_str!("../../tests/vectors/providers/netease/callback_checksum.json")).unwrap();
+    let told = &vector["input"]["request"];
+    let text = |v: &Value| v.as_str().unwrap().to_owned();
+    let mut call = HttpCall::new("POST", "/x", "", text(&told["body"]));
+    for (name, value) in told["headers"].as_object().unwrap() {
+        call = call.with_header(name, text(value));
+    }
+    let inbound = |call: &HttpCall| account().inbound(call);
+    assert_eq!(inbound(&call).unwrap().events.len(), 1);
+    for body in flips(&call.body) {
+        assert_eq!(inbound(&HttpCall { body, ..call.clone() }).unwrap_err(), InboundError::Forged);
+    }
+    for i in 0..call.headers.len() {
+        for value in flips(call.headers[i].1.as_bytes()).filter_map(|bytes| String::from_utf8(bytes).ok()) {
+            let mut forged = call.clone();
+            forged.headers[i].1 = value;
+            assert_eq!(inbound(&forged).unwrap_err(), InboundError::Forged);
+        }
+    }
+}
+
 #[tokio::test]
 async fn old_reports_are_stale_and_old_replies_count() {
     let (report, reply, now) = pushed().await;
