@@ -31,6 +31,8 @@ pub struct FakeTencent {
     pub pulled: Arc<AtomicUsize>,
     /// Replies that wait for a pull: number and text. Clones share them.
     pub replies: Arc<Mutex<Vec<(u64, String)>>>,
+    /// When marketing is taken, in minutes of Beijing's day; at any time when `None`.
+    pub hours: Option<(u16, u16)>,
 }
 
 impl Default for FakeTencent {
@@ -49,6 +51,7 @@ impl Default for FakeTencent {
             variables: false,
             pulled: Arc::default(),
             replies: Arc::default(),
+            hours: Some((8 * 60, 22 * 60)),
         }
     }
 }
@@ -227,8 +230,17 @@ impl Turn<'_> {
         }
         let id = |i: usize| format!("5000:{:024}", self.desk.serial * 1000 + i as u64).into();
         let line = |(i, n): (usize, &str)| Line { written: n.to_owned(), text: seen.clone(), id: id(i) };
-        let order =
-            Order { reference, template: Some(template), lines: numbers.into_iter().enumerate().map(line).collect() };
+        let lines: Vec<Line> = numbers.into_iter().enumerate().map(line).collect();
+        if super::is_closed(self.account.hours, now) {
+            let closed = "FailedOperation.MarketingSendTimeConstraint";
+            let row = |Line { written, text, id }| {
+                let number = number(&written).unwrap_or_default();
+                sent(&Row { number, written, text, id, refused: Some(closed.into()) }, reference)
+            };
+            let rows: Vec<Value> = lines.into_iter().map(row).collect();
+            return Ok(self.response(json!({ "SendStatusSet": rows })));
+        }
+        let order = Order { reference, template: Some(template), lines };
         match self.desk.rule(order, Refusals::Each("InvalidParameterValue.IncorrectPhoneNumber"), now) {
             Ruling::Broken(reply) => Ok(reply),
             Ruling::Refused(code) => Err(Refused(code)),
