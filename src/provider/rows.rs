@@ -136,6 +136,25 @@ mod tests {
     }
 
     #[test]
+    fn a_number_is_read_in_any_spelling_and_no_other_is_taken_for_one() {
+        let phone = phone_of("13800000001");
+        for spelled in [
+            "+86 138 0000 0001",
+            "１３８０００００００１",
+            "0086-13800000001",
+            "(86)13800000001",
+            "138\u{3000}0000 0001",
+        ] {
+            assert_eq!(phone_of(spelled), phone, "{spelled}");
+        }
+        for other in
+            ["", "02112345678", "+12025550100", "138****0001", "10690000000000", "13800000001,13800000002", "1380000"]
+        {
+            assert_eq!(phone_of(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn rows_that_disagree_prove_nothing() {
         let refused = || Verdict::rejected(Blame::Person, Consequence::None, "x");
         let of = |rows: &[(&str, Verdict)]| {

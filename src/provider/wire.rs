@@ -248,14 +248,15 @@ pub fn settle<W: Wire + ?Sized>(wire: &W, request: &Request<'_>, answer: Incomin
     }
 }
 
-/// The mainland number in a platform's spelling: eleven digits, bare or behind `+86`, `0086` or `86`.
+/// The mainland number in a platform's spelling: eleven digits, bare or behind `+86`, `0086` or `86`; else in any spelling
+/// that a person's number is read from, as a refusal must not be lost over a blank or full-width digits.
 pub(crate) fn phone_of(s: &str) -> Option<Phone> {
     let s = s.trim();
     let n = ["+86", "0086", "86"].iter().find_map(|p| s.strip_prefix(p).filter(|r| r.len() == 11)).unwrap_or(s);
-    if n.len() != 11 || !n.starts_with('1') || !n.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
+    if n.len() == 11 && n.starts_with('1') && n.bytes().all(|b| b.is_ascii_digit()) {
+        return n.parse().ok().and_then(|n| Phone::from_u64(n).ok());
     }
-    n.parse().ok().and_then(|n| Phone::from_u64(n).ok())
+    Phone::parse(s).ok()
 }
 
 /// At most so many items in one callback.
