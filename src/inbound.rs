@@ -194,7 +194,8 @@ pub enum InboundError {
     /// The signature, token, secret path or source address is wrong.
     #[error("callback not authentic: answer 403 and check the credential configured at the platform")]
     Forged,
-    /// It is authentic but older than the platform's documents allow, or this machine's clock is wrong.
+    /// It is authentic but older than the platform's documents allow, or this machine's clock is wrong; and it holds nothing
+    /// that may be a stop, which counts at any age.
     #[error("callback out of date: answer 403 and check this machine's clock")]
     Stale,
     /// The body cannot be read at this byte.
