@@ -91,6 +91,7 @@ list! { $
     a_begin_charges_once_and_what_was_not_sent_gives_it_back
     one_code_for_many_goes_back_in_halves_until_one_fails
     one_code_for_many_is_a_doubt_where_calls_are_not_taken_whole
+    a_rest_told_of_many_rests_the_account_and_blames_nobody
     verdicts_by_position_reach_their_people
     a_list_named_in_doubt_stops_its_person_alone
     a_doubt_keeps_its_charge_and_is_never_begun_again
@@ -532,6 +533,16 @@ async fn one_code_for_many_is_a_doubt_where_calls_are_not_taken_whole(b: Bench) 
     b.settle(&rows.requests[0], rejected(Blame::Person), false).await;
     assert_eq!(b.count(&c, State::Unknown).await, 4);
     assert_eq!(begun(&b.begin(&c, 100, 100).await), 0);
+}
+
+async fn a_rest_told_of_many_rests_the_account_and_blames_nobody(b: Bench) {
+    let (_, c) = b.ready(4).await;
+    let request = b.begin(&c, 2, 2).await.requests.swap_remove(0);
+    let later = Verdict::rejected(Blame::Person, Consequence::Rest(Duration::from_secs(60)), "too often");
+    b.settle(&request, Verdicts::Same(later), false).await;
+    assert_eq!((b.count(&c, State::Unknown).await, b.count(&c, State::Failed).await), (2, 0));
+    let account = sure(async || b.store.account(&account()).await).await.expect("an account");
+    assert!(account.rest_until > b.clock.now());
 }
 
 async fn verdicts_by_position_reach_their_people(b: Bench) {

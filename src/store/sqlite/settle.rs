@@ -198,7 +198,11 @@ impl<'a> Settler<'a> {
                 self.done.accepted += s.rids.len() as u64;
                 self.well(call.account)
             }
-            _ if is_doubt(v, s) => self.doubt(call, s, v, RequestState::Unknown),
+            _ if is_doubt(v, s) => {
+                self.doubt(call, s, v, RequestState::Unknown)?;
+                // Nobody is blamed, yet the account was told to wait.
+                if matches!(v.consequence, Consequence::Rest(_)) { self.account(call.account, v) } else { Ok(()) }
+            }
             Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
                 self.request(call, RequestState::Mixed, v, None)?;
                 self.back(call, &s.rids, self.tx.now, None)?;
