@@ -66,6 +66,8 @@ impl Back {
 }
 
 /// What a platform can carry and what it limits. Limits intersect the policy; the strictest wins.
+///
+/// Prices are the account's own and no part of this; every platform is taken to charge by the part.
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// Stable lower-case name, such as `aliyun`.

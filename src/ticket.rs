@@ -25,7 +25,8 @@ impl Ticket {
         self.phone
     }
 
-    /// This person's template parameters, in the order of the text's holes; empty in same-text requests.
+    /// This person's template parameters, by the names of the text's holes and in the order of the audience; empty in
+    /// same-text requests.
     pub fn params(&self) -> &[(String, String)] {
         &self.params
     }

@@ -284,12 +284,4 @@ fn a_read_only_database_is_refused_with_a_remedy_and_left_alone() {
 fn settings_that_are_missing_are_named() {
     let e = optin106::secret::Secret::from_env("OPTIN106_NO_SUCH_SECRET").unwrap_err();
     assert!(e.to_string().contains("OPTIN106_NO_SUCH_SECRET"));
-    if std::env::var_os("ALIYUN_ACCESS_KEY_ID").is_none() {
-        let e = optin106::provider::aliyun::Aliyun::from_env().unwrap_err();
-        assert!(e.to_string().contains("ALIYUN_ACCESS_KEY_ID"));
-    }
-    if std::env::var_os("YUNPIAN_APIKEY").is_none() {
-        let e = optin106::provider::yunpian::Yunpian::from_env().unwrap_err();
-        assert!(e.to_string().contains("YUNPIAN_APIKEY"));
-    }
 }

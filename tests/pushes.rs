@@ -12,8 +12,8 @@ use futures_util::TryStreamExt;
 use optin106::clock::{Clock, SystemClock};
 use optin106::entry::State;
 use optin106::id::AccountId;
-use optin106::inbound::HttpCall;
-use optin106::intake::{IntakeEvent, IntakeOutcome};
+use optin106::inbound::{HttpCall, Pull};
+use optin106::intake::{IntakeEvent, IntakeOutcome, PullOutcome};
 use optin106::keyring::Keyring;
 use optin106::message::UNSUBSCRIBE;
 use optin106::optin::{AccountSettings, AccountSignature};
@@ -22,7 +22,9 @@ use optin106::provider::wire::HttpSettings;
 use optin106::stop::Intent;
 use optin106::store::SqliteStore;
 use optin106::testing::ManualClock;
-use optin106::testing::gateway::{Account, CALLBACK_PATH, Gateway, PushError, Pushing, Record, serve};
+use optin106::testing::gateway::{
+    Account, CALLBACK_PATH, FakeChuanglan, FakeCmccMas, FakeTencent, Gateway, PushError, Pushing, Record, serve,
+};
 use optin106::{Audience, Optin106, Owner, Purpose, Shop, Timestamp};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -244,6 +246,32 @@ async fn a_report_and_a_reply_of_every_platform_that_pushes_arrive_once() {
         }
     }
     assert_eq!(pushed, 12);
+}
+
+/// Platforms that are asked: a refusal that waits there is a stop after the pull, and is told once.
+#[tokio::test]
+async fn a_reply_that_waits_at_a_platform_is_pulled_and_stops() {
+    let (cmcc, tencent, chuanglan) = (FakeCmccMas::default(), FakeTencent::default(), FakeChuanglan::default());
+    let queues = [cmcc.replies.clone(), tencent.replies.clone(), chuanglan.replies.clone()];
+    let platforms: [Account; 3] = [cmcc.into(), tencent.into(), chuanglan.into()];
+    for (i, (of, queue)) in platforms.into_iter().zip(queues).enumerate() {
+        let clock = ManualClock::new("2026-12-11T10:00:00+08:00".parse().unwrap()).auto();
+        let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+        let folder = tempfile::tempdir().unwrap();
+        let optin = open(folder.path(), &clock).await;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(serve(listener, Gateway::new(of.clone()), Arc::clone(&shared)));
+        let provider = of.provider(HttpSettings::new().endpoint(url).loopback_only(true), shared).unwrap();
+        let account = AccountId::new("main").unwrap();
+        optin.add_account(&account, provider, AccountSettings::default()).await.unwrap();
+        queue.lock().unwrap().extend([(phone(1).to_u64(), "好看".into()), (phone(2).to_u64(), "R".into())]);
+        let told = optin.pull(&account, Pull::Replies).await.unwrap();
+        assert_eq!((told.replies, told.stops), (1, 1), "platform {i}");
+        let stops = async |n| !optin.lookup(phone(n)).await.unwrap().stops.is_empty();
+        assert!(stops(2).await && !stops(1).await, "platform {i}");
+        assert_eq!(optin.pull(&account, Pull::Replies).await.unwrap(), PullOutcome::default(), "platform {i}");
+    }
 }
 
 #[tokio::test]

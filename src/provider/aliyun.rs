@@ -11,6 +11,7 @@
 //!   delivery report are matched by.
 //! - Callbacks are not signed: a secret path is their only proof. Without one they are refused.
 
+use super::filed::filled;
 use super::rows::clipped;
 use super::sign::{self, Acs3};
 use super::wire::{
@@ -173,7 +174,7 @@ impl Wire for Aliyun {
         let reference = request.reference().to_string();
         let common = [("TemplateCode", template.code.as_str()), ("OutId", &reference)];
         if request.is_personal() {
-            Ok(self.call(host, "SendBatchSms", &[&borrowed(&personal(request))[..], &common].concat(), stamp))
+            Ok(self.call(host, "SendBatchSms", &[&borrowed(&personal(request)?)[..], &common].concat(), stamp))
         } else {
             Ok(self.call(host, "SendSms", &[&borrowed(&same_text(request))[..], &common].concat(), stamp))
         }
@@ -220,7 +221,7 @@ impl Wire for Aliyun {
 
     fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
         self.door.admits(call)?;
-        callback(&call.body)
+        callback(&call.body, call.received_at)
     }
 }
 
@@ -244,22 +245,24 @@ fn same_text(request: &Request<'_>) -> Vec<(&'static str, String)> {
     params
 }
 
-fn personal(request: &Request<'_>) -> Vec<(&'static str, String)> {
+fn personal(request: &Request<'_>) -> Result<Vec<(&'static str, String)>, Verdict> {
     let rendition = request.rendition();
     let tickets = request.tickets();
+    let values = |t: &crate::ticket::Ticket| {
+        let filled = filled(rendition, t.params())?;
+        Ok(sign::json_object(filled.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
+    };
+    let values: Vec<String> = tickets.iter().map(values).collect::<Result<_, _>>()?;
     let repeated = |s: &str| array(tickets.iter().map(|_| quoted(s)));
     let mut params = vec![
         ("PhoneNumberJson", array(tickets.iter().map(|t| quoted(&t.phone().national())))),
         ("SignNameJson", repeated(rendition.signature())),
-        (
-            "TemplateParamJson",
-            array(tickets.iter().map(|t| sign::json_object(t.params().iter().map(|(k, v)| (k.as_str(), v.as_str()))))),
-        ),
+        ("TemplateParamJson", array(values.into_iter())),
     ];
     if let Some(extension) = rendition.extension() {
         params.push(("SmsUpExtendCodeJson", repeated(extension)));
     }
-    params
+    Ok(params)
 }
 
 fn quoted(s: &str) -> String {
@@ -393,11 +396,11 @@ struct Push<'a> {
 ///
 /// A row about a number that cannot be a mainland mobile is left out: it can be nobody we know, and refusing the whole
 /// push would lose the stops of others.
-pub(crate) fn callback(body: &[u8]) -> Result<Callback, InboundError> {
+fn callback(body: &[u8], received_at: Option<Timestamp>) -> Result<Callback, InboundError> {
     let Items(rows): Items<Push<'_>> = serde_json::from_slice(body)
         .map_err(|e| malformed(body, &e, "a JSON array of at most 10000 reports or replies"))?;
     let count = rows.len();
-    let events: Vec<Inbound> = rows.into_iter().filter_map(event).collect();
+    let events: Vec<Inbound> = rows.into_iter().filter_map(|row| event(row, received_at)).collect();
     if events.len() < count {
         tracing::warn!(
             provider = "aliyun",
@@ -413,7 +416,8 @@ pub(crate) fn callback(body: &[u8]) -> Result<Callback, InboundError> {
     Ok(Callback { events, answer })
 }
 
-fn event(row: Push<'_>) -> Option<Inbound> {
+/// The event of a row, at the time of the push where its own cannot be read.
+fn event(row: Push<'_>, received_at: Option<Timestamp>) -> Option<Inbound> {
     let phone = phone_of(&row.phone_number)?;
     let text = |c: &Option<Cow<'_, str>>| c.as_deref().unwrap_or_default().to_owned();
     let filled = |c: Option<Cow<'_, str>>| c.map(Cow::into_owned).filter(|s| !s.is_empty());
@@ -424,7 +428,7 @@ fn event(row: Push<'_>) -> Option<Inbound> {
             event_id: event_id("up", &[&row.phone_number, &row.send_time, &content, &text(&row.dest_code), &sequence]),
             phone,
             text: content,
-            at: Timestamp::parse_beijing(&row.send_time).ok()?,
+            at: Timestamp::parse_beijing(&row.send_time).ok().or(received_at)?,
             extension: filled(row.dest_code),
             signature: filled(row.sign_name),
         }));
@@ -437,7 +441,7 @@ fn event(row: Push<'_>) -> Option<Inbound> {
             &[&row.phone_number, &text(&row.biz_id), &text(&row.out_id), &code, at, &format!("{:?}", row.success)],
         ),
         phone,
-        at: Timestamp::parse_beijing(at).ok()?,
+        at: Timestamp::parse_beijing(at).ok().or(received_at)?,
         reference: row.out_id.as_deref().and_then(Reference::parse),
         provider_id: filled(row.biz_id),
         code,
@@ -613,6 +617,17 @@ mod tests {
         let two = push("/cb/0123456789abcdef", body).unwrap();
         let Inbound::Reply(again) = &two.events[0] else { panic!() };
         assert_eq!(again.event_id, reply.event_id);
+    }
+
+    #[test]
+    fn a_time_that_cannot_be_read_is_that_of_the_push() {
+        let now = Some(Timestamp::from_millis(1_796_954_400_000));
+        let body = r#"[{"phone_number":"13800000001","content":"R"},
+            {"phone_number":"13800000002","report_time":"soon","success":false,"err_code":"MBBLACK"}]"#;
+        let call = HttpCall { received_at: now, ..HttpCall::new("POST", "/cb/0123456789abcdef", "", body) };
+        let read = account().inbound(&call).unwrap();
+        let [Inbound::Reply(reply), Inbound::Report(report)] = &read.events[..] else { panic!("{:?}", read.events) };
+        assert_eq!((Some(reply.at), Some(report.at)), (now, now));
     }
 
     #[test]

@@ -84,10 +84,14 @@ async fn an_answer_that_was_lost_is_asked_for_again_and_tells_the_ids_of_the_fir
 
 #[tokio::test]
 async fn a_refusal_of_the_second_call_says_nothing_about_the_first() {
-    // What is not taken is not remembered under its token; so the second call is refused by itself.
-    let script = Script::new().then(Step::Redirect("http://127.0.0.1:9/".into())).then(Step::Refuse("4641".into()));
-    let (answer, gateway) = sent_to(account(), make(), script, &batch_for(FIXED, 1, false)).await;
-    assert_eq!((answer.verdicts.get(0).outcome, gateway.totals().requests), (Outcome::Unknown, 2));
+    // What is not taken is not remembered under its token; so the second call is refused by itself. That its one number is
+    // on a list is so all the same; of several nobody is named.
+    for (count, consequence) in [(1, Consequence::StopEveryone), (3, Consequence::None)] {
+        let script = Script::new().then(Step::Redirect("http://127.0.0.1:9/".into())).then(Step::Refuse("4641".into()));
+        let (answer, gateway) = sent_to(account(), make(), script, &batch_for(FIXED, count, false)).await;
+        assert_eq!(outcomes(&answer, count as usize), vec![Outcome::Unknown; count as usize]);
+        assert_eq!((answer.verdicts.get(0).consequence, gateway.totals().requests), (consequence, 2));
+    }
     // Nor does it where the first was taken, whatever the second says.
     let batch = batch_for(FIXED, 3, false);
     for second in [Step::Refuse("6012".into()), Step::Refuse("4508".into()), Step::Throttle] {
@@ -101,6 +105,8 @@ async fn a_refusal_of_the_second_call_says_nothing_about_the_first() {
     let script = Script::new().refuse_number(13_800_000_002, "4642").then(Step::Reset);
     let (answer, gateway) = sent_to(account(), make(), script, &batch).await;
     assert_eq!(outcomes(&answer, 3), [Outcome::Accepted, Outcome::Unknown, Outcome::Accepted]);
+    let listed = answer.verdicts.get(1);
+    assert_eq!((listed.code.as_str(), listed.consequence), ("4642", Consequence::StopOwner));
     assert_eq!((gateway.totals().requests, gateway.totals().messages), (2, 2));
     let (answer, _) = scripted(&batch, &[Step::Reset, Step::Unnamed]).await;
     assert_eq!(outcomes(&answer, 3), [Outcome::Unknown, Outcome::Accepted, Outcome::Unknown]);
@@ -213,10 +219,19 @@ async fn a_signed_push_is_read_and_no_bit_of_it_may_change() {
         let closed = Baidu::new("", Secret::new(""));
         assert_eq!(closed.inbound(call).unwrap_err(), InboundError::NotOffered);
     }
-    // Old reports are refused; a refusal is never too old.
+    // An old "delivered" is refused; what may be a stop is never too old.
     let late = |call: &HttpCall| HttpCall { received_at: call.received_at.map(|t| t.plus_days(2)), ..call.clone() };
     assert_eq!(account().inbound(&late(&report)).unwrap_err(), InboundError::Stale);
     assert_eq!(account().inbound(&late(&reply)).unwrap().events.len(), 1);
+    let body = br#"{"mobile":"13800000001","code":"2","carrierCode":"B:00034","messageId":"m"}"#.to_vec();
+    let mut listed = HttpCall { body, ..report.clone() };
+    for (name, value) in &mut listed.headers {
+        if name == "signature" {
+            let time = report.header("timestamp").unwrap();
+            *value = push_signature(&FakeBaidu::default().push_token, time, &listed.body);
+        }
+    }
+    assert_eq!(account().inbound(&late(&listed)).unwrap().events.len(), 1);
 }
 
 #[test]

@@ -37,6 +37,42 @@ pub(super) fn personal_batch(source: &str, people: &[Vec<(&str, &str)>]) -> Batc
     batch
 }
 
+/// Columns, holes and filed placeholders stand in three orders, and there is a column too many.
+#[test]
+fn values_go_under_the_names_of_the_filed_text() {
+    use super::{aliyun::Aliyun, baidu::Baidu, ctyun::Ctyun, netease::Netease, qiniu::Qiniu};
+    let mut batch = batch_for("t", 0, true);
+    let rendition = Arc::make_mut(&mut batch.rendition);
+    rendition.text = "【测试签名】{name}，满减{off}，{name}拒收请回复R".into();
+    rendition.template =
+        Some(TemplateBinding { code: "t".into(), filed: "${who}，满减${much}，${who}拒收请回复R".into() });
+    let values = [("off", "25"), ("name", "W"), ("spare", "9")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let text = "【测试签名】W，满减25，W拒收请回复R".to_owned();
+    batch.push(
+        super::wire::phone_of("13800000001").unwrap(),
+        values.to_vec(),
+        Some(text),
+        super::wire::tests::clearance(),
+    );
+    let stamp = crate::clock::Stamp { at: batch.begun, nonce: "n".into() };
+    let (key, secret) = ("k", crate::secret::Secret::new("s"));
+    let wires: [&dyn Wire; 5] = [
+        &Aliyun::new(key, secret.clone()),
+        &Baidu::new(key, secret.clone()).signature("测试签名", "id"),
+        &Ctyun::new(key, secret.clone()),
+        &Netease::new(key, secret.clone()),
+        &Qiniu::new(key, secret),
+    ];
+    for wire in wires {
+        let body = wire.request(&batch.request(), "h", &stamp).unwrap().body;
+        let body = String::from_utf8(body).unwrap();
+        let decoded = super::sign::form_pairs(&body).map(|pairs| format!("{pairs:?}")).unwrap_or_default();
+        let all: String = format!("{body}{decoded}").chars().filter(|c| !c.is_whitespace() && *c != '\\').collect();
+        let objects = [r#"{"who":"W","much":"25"}"#, r#"{"much":"25","who":"W"}"#];
+        assert!(objects.iter().any(|o| all.contains(o)), "{}: {all}", wire.profile().name);
+    }
+}
+
 /// Sends a batch over HTTP to a gateway of this account.
 pub(super) async fn sent<W: Wire>(wire: W, account: Account, script: Script, batch: &Batch) -> (Answer, Gateway) {
     let (gateway, address) = served(account, script).await;
@@ -125,7 +161,7 @@ pub(super) fn survives(wire: &dyn Wire, path: &str, body: &[u8], status: u16) {
     };
     let _ = wire.found(&asked, 0, Incoming { status, body });
     for what in [Pull::Replies, Pull::Reports] {
-        assert!(wire.pulled(what, Incoming { status, body }).map_or(true, |p| p.events.is_empty()));
+        assert!(wire.pulled(what, Incoming { status, body }, batch.begun).map_or(true, |p| p.events.is_empty()));
     }
 }
 

@@ -12,7 +12,7 @@
 //!   pulls were never seen run against a live system. A pushed form was not found.
 //! - **Unconfirmed**: hours, money, throttling and blacklist codes; whatever is not listed is unknown.
 
-use super::rows::clipped;
+use super::rows::{Word, clipped};
 use super::wire::{Class, CodeRow, Incoming, Items, Method, Outgoing, Wire, event_id, phone_of, row};
 use super::{
     Back, Blame, Consequence, Documented, Form, Lookup, Outcome, Profile, PullError, Request, Verdict, Verdicts,
@@ -201,8 +201,8 @@ impl Wire for CmccMas {
         Some(self.call(operation, &[], false))
     }
 
-    fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
-        pulled(what, answer)
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
+        pulled(what, answer, at)
     }
 }
 
@@ -232,39 +232,81 @@ pub(crate) fn verdict(answer: Incoming<'_>) -> Verdict {
 }
 
 #[derive(serde::Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-#[derive(Default)]
-struct Row {
-    report_status: String,
-    error_code: String,
-    msg_group: String,
-    receive_date: String,
-    submit_date: String,
-    mobile: Mobiles,
-    sms_content: Option<String>,
-    send_time: String,
-    add_serial: String,
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    #[serde(borrow, default)]
+    report_status: Word<'a>,
+    #[serde(borrow, default)]
+    error_code: Word<'a>,
+    #[serde(borrow, default)]
+    msg_group: Word<'a>,
+    #[serde(borrow, default)]
+    receive_date: Word<'a>,
+    #[serde(borrow, default)]
+    submit_date: Word<'a>,
+    #[serde(borrow, default)]
+    mobile: Mobiles<'a>,
+    #[serde(borrow, default)]
+    sms_content: Option<Word<'a>>,
+    #[serde(borrow, default)]
+    send_time: Word<'a>,
+    #[serde(borrow, default)]
+    add_serial: Word<'a>,
 }
 
 /// One number, or a list of them.
 #[derive(serde::Deserialize)]
 #[serde(untagged)]
-enum Mobiles {
-    Many(Vec<String>),
-    One(String),
+enum Mobiles<'a> {
+    #[serde(borrow)]
+    Many(Vec<Word<'a>>),
+    #[serde(borrow)]
+    One(Word<'a>),
 }
 
-impl Default for Mobiles {
+impl Default for Mobiles<'_> {
     fn default() -> Self {
         Self::Many(Vec::new())
     }
 }
 
-impl Mobiles {
-    fn list(&self) -> &[String] {
+impl<'a> Mobiles<'a> {
+    fn list(&self) -> &[Word<'a>] {
         match self {
             Self::Many(list) => list,
             Self::One(one) => std::slice::from_ref(one),
+        }
+    }
+}
+
+impl Row<'_> {
+    /// What the row tells of one of its numbers; nothing where that cannot be a mainland mobile or the row is of another
+    /// kind than what was pulled. A time that cannot be read is that of the pull.
+    fn event(&self, what: Pull, mobile: &Word<'_>, pulled_at: Timestamp) -> Option<Inbound> {
+        let phone = phone_of(mobile)?;
+        match (what, &self.sms_content) {
+            (Pull::Replies, Some(text)) => Some(Inbound::Reply(Reply {
+                event_id: event_id("reply", &[mobile, &self.send_time, text, &self.add_serial]),
+                phone,
+                text: text.to_string(),
+                extension: self.add_serial.filled(),
+                signature: None,
+                at: moment(&self.send_time).unwrap_or(pulled_at),
+            })),
+            (Pull::Reports, None) => {
+                let code = if self.error_code.is_empty() { &self.report_status } else { &self.error_code };
+                let at = if self.receive_date.is_empty() { &self.submit_date } else { &self.receive_date };
+                Some(Inbound::Report(Report {
+                    event_id: event_id("report", &[mobile, &self.msg_group, code, at]),
+                    phone,
+                    provider_id: self.msg_group.filled(),
+                    reference: None,
+                    code: code.clipped(),
+                    delivered: None,
+                    at: moment(at).unwrap_or(pulled_at),
+                }))
+            }
+            (Pull::Replies, None) | (Pull::Reports, Some(_)) => None,
         }
     }
 }
@@ -279,50 +321,26 @@ fn moment(s: &str) -> Option<Timestamp> {
     Timestamp::parse_beijing(s).ok()
 }
 
-/// The rows of a pull. One that cannot be understood makes the whole page an error: the platform has forgotten it, and
-/// it must be seen.
-pub(crate) fn pulled(what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
-    let Items(rows): Items<Row> =
+/// The rows of a pull. The platform has forgotten the page: an odd row must not cost the others, and when nothing of it can
+/// be understood, that must be seen.
+fn pulled(what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
+    let Items(rows): Items<Row<'_>> =
         serde_json::from_slice(answer.body).map_err(|e| match serde_json::from_slice::<Envelope>(answer.body) {
             Ok(refused) => PullError::Refused { code: clipped(&refused.rspcod) },
             Err(_) => PullError::Unreadable { at: e.column().saturating_sub(1).min(answer.body.len()) },
         })?;
-    let more = !rows.is_empty();
-    let mut events = Vec::with_capacity(rows.len());
-    for row in &rows {
-        for mobile in row.mobile.list() {
-            // A number that cannot be a mainland mobile is nobody's we know.
-            let Some(phone) = phone_of(mobile) else { continue };
-            events.push(match (what, &row.sms_content) {
-                (Pull::Replies, Some(text)) => {
-                    let parts = [mobile, &*row.send_time, text, &*row.add_serial];
-                    Inbound::Reply(Reply {
-                        event_id: event_id("reply", &parts),
-                        phone,
-                        text: text.clone(),
-                        extension: Some(row.add_serial.clone()).filter(|e| !e.is_empty()),
-                        signature: None,
-                        at: moment(&row.send_time).ok_or(PullError::Unreadable { at: 0 })?,
-                    })
-                }
-                (Pull::Reports, None) => {
-                    let code = if row.error_code.is_empty() { &row.report_status } else { &row.error_code };
-                    let at = if row.receive_date.is_empty() { &row.submit_date } else { &row.receive_date };
-                    Inbound::Report(Report {
-                        event_id: event_id("report", &[mobile, &row.msg_group, code, at]),
-                        phone,
-                        provider_id: Some(row.msg_group.clone()).filter(|id| !id.is_empty()),
-                        reference: None,
-                        code: clipped(code),
-                        delivered: None,
-                        at: moment(at).ok_or(PullError::Unreadable { at: 0 })?,
-                    })
-                }
-                (Pull::Replies, None) | (Pull::Reports, Some(_)) => return Err(PullError::Unreadable { at: 0 }),
-            });
-        }
+    let of_row = |row: &Row<'_>| -> Vec<Inbound> {
+        row.mobile.list().iter().filter_map(|mobile| row.event(what, mobile, at)).collect()
+    };
+    let told: Vec<Vec<Inbound>> = rows.iter().map(of_row).collect();
+    let (left_out, of) = (told.iter().filter(|events| events.is_empty()).count(), rows.len());
+    if left_out > 0 {
+        tracing::warn!(provider = "cmcc_mas", left_out, of, "pulled rows without a mainland number or of another kind");
     }
-    Ok(Pulled { events, more })
+    if left_out == of && of > 0 {
+        return Err(PullError::Unreadable { at: 0 });
+    }
+    Ok(Pulled { events: told.into_iter().flatten().collect(), more: of > 0 })
 }
 
 /// What an answer means, in the classes of the fact sheets.
@@ -343,14 +361,13 @@ pub fn code(code: &str) -> Option<&'static CodeRow> {
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);
-const CONTENT: Outcome = Outcome::Rejected(Blame::Content);
 const PERSON: Outcome = Outcome::Rejected(Blame::Person);
 const HOLD: Consequence = Consequence::Hold;
 const NONE: Consequence = Consequence::None;
 use Class::{Auth, InvalidRequest, TemplateOrSignatureNotApproved as NotApproved};
 
 /// Every code of the public clients.
-const CODES: &[CodeRow] = &[
+pub const CODES: &[CodeRow] = &[
     row("success", Class::Accepted, Outcome::Accepted, NONE, "Nothing to do."),
     row(
         "InvalidUsrOrPwd",
@@ -368,7 +385,13 @@ const CODES: &[CodeRow] = &[
         HOLD,
         "The signature's code may not be used: file it, then lift the hold.",
     ),
-    row("InvalidMessage", InvalidRequest, CONTENT, NONE, "The platform cannot read the text: change it."),
+    row(
+        "InvalidMessage",
+        InvalidRequest,
+        ACCOUNT,
+        HOLD,
+        "The request is not as the platform reads it: see text and gateway, then lift the hold.",
+    ),
     row("TooManyMobiles", InvalidRequest, ACCOUNT, HOLD, "Lower the numbers per call, then lift the hold."),
     row(
         "InvalidMobile",

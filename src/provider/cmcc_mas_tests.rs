@@ -90,17 +90,30 @@ async fn a_pull_tells_each_report_once() {
 }
 
 #[test]
-fn a_page_that_cannot_be_understood_is_an_error() {
-    let of = |what, body: &str| pulled(what, Incoming { status: 200, body: body.as_bytes() });
+fn an_odd_row_costs_no_other_and_a_page_of_them_is_an_error() {
+    let now: Timestamp = "2026-12-11T10:00:00+08:00".parse().unwrap();
+    let of = |what, body: &str| pulled(what, Incoming { status: 200, body: body.as_bytes() }, now);
     let reply = r#"[{"smsContent":"R","mobile":"13800000001","sendTime":"2025-11-25 00:01:00","addSerial":"01"}]"#;
     let page = of(Pull::Replies, reply).unwrap();
     let [Inbound::Reply(r)] = &page.events[..] else { panic!() };
     assert_eq!((r.text.as_str(), r.extension.as_deref()), ("R", Some("01")));
     assert_eq!(r.at.to_string(), "2025-11-25T00:01:00+08:00");
-    let broken = reply.replace("2025-11-25 00:01:00", "yesterday");
-    for (what, body) in
-        [(Pull::Reports, reply), (Pull::Replies, &*broken), (Pull::Replies, "<html>"), (Pull::Replies, "{}")]
-    {
+    let odd = r#"[{"smsContent":"R","mobile":13800000001,"sendTime":"yesterday","addSerial":7},
+        {"smsContent":"T","mobile":"13800000002"},{"mobile":"13800000003","msgGroup":1},{"smsContent":"R","mobile":{}},
+        {"smsContent":"R","mobile":["02112345678"]}]"#;
+    let page = of(Pull::Replies, odd).unwrap();
+    let [Inbound::Reply(r), Inbound::Reply(t)] = &page.events[..] else { panic!("{:?}", page.events) };
+    assert_eq!((r.text.as_str(), r.extension.as_deref(), r.at, t.at), ("R", Some("7"), now, now));
+    let page = of(Pull::Reports, odd).unwrap();
+    let [Inbound::Report(r)] = &page.events[..] else { panic!("{:?}", page.events) };
+    assert_eq!((r.provider_id.as_deref(), r.at), (Some("1"), now));
+    for (what, body) in [
+        (Pull::Reports, reply),
+        (Pull::Replies, r#"[{"smsContent":"R","mobile":"x"}]"#),
+        (Pull::Replies, "<html>"),
+        (Pull::Replies, "{}"),
+        (Pull::Replies, "[1]"),
+    ] {
         assert!(matches!(of(what, body), Err(PullError::Unreadable { .. })), "{body}");
     }
 }

@@ -15,6 +15,7 @@
 //!   must carry the refusals from there into the stop list.**
 //! - 401 and 403 are taken for refused credentials, 429 for "later": the meaning of these statuses, no page of theirs.
 
+use super::filed::filled;
 use super::rows::clipped;
 use super::sign;
 use super::wire::{Class, CodeRow, Incoming, Method, Outgoing, Wire, row};
@@ -23,7 +24,6 @@ use crate::clock::{Stamp, Timestamp};
 use crate::inbound::{Callback, HttpCall, InboundError};
 use crate::secret::{MissingVariable, Secret};
 use base64::Engine as _;
-use serde_json::Value;
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
@@ -124,14 +124,14 @@ impl Wire for Ctyun {
             return Err(refused("extension_too_long"));
         }
         let tickets = request.tickets();
-        if request.is_personal() && tickets.len() != 1 {
-            return Err(refused("too_many_numbers"));
-        }
         let numbers = tickets.iter().map(|t| t.phone().national()).collect::<Vec<_>>().join(",");
-        let values = request.is_personal().then(|| {
-            let pair = |(k, v): &(String, String)| (k.clone(), Value::from(v.as_str()));
-            Value::Object(tickets.iter().flat_map(|t| t.params()).map(pair).collect()).to_string()
-        });
+        let values = match (request.is_personal(), tickets) {
+            (false, _) => None,
+            (true, [one]) => {
+                Some(sign::json_object(filled(rendition, one.params())?.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
+            }
+            (true, _) => return Err(refused("too_many_numbers")),
+        };
         let reference = request.reference().to_string();
         let mut fields = vec![
             ("action", "SendSms"),

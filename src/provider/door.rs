@@ -3,6 +3,7 @@
 use super::sign;
 use crate::inbound::{HttpCall, InboundError};
 use crate::secret::Secret;
+use std::ffi::OsString;
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -12,25 +13,38 @@ use std::str::FromStr;
 pub struct Door {
     path: Option<Secret>,
     sources: Vec<Network>,
+    /// Nobody enters: what should say who may could not be read.
+    shut: bool,
 }
 
 impl Door {
     /// A door behind this path, such as `/sms/` and 32 random digits: whoever knows it may enter.
     pub fn at(path: Secret) -> Self {
-        Self { path: Some(path), sources: Vec::new() }
+        Self { path: Some(path), ..Self::default() }
     }
 
-    /// Reads the path from `path` and the sources, joined with commas, from `sources`; closed where the path is unset.
+    /// Reads the path from `path` and the sources, joined with commas, from `sources`. Where the path is unset only calls
+    /// that a signature proves may enter, and those from the sources alone where there are any.
     ///
-    /// A source that cannot be read closes the door: it must not stand wider than meant.
+    /// What is set and cannot be read shuts the door to every call: it must not stand wider than meant.
     pub fn from_env(path: &'static str, sources: &'static str) -> Self {
-        let Ok(path) = Secret::from_env(path) else { return Self::default() };
-        let list = std::env::var(sources).unwrap_or_default();
-        let parsed: Option<Vec<Network>> =
-            list.split(',').map(str::trim).filter(|s| !s.is_empty()).map(|s| s.parse().ok()).collect();
-        match parsed {
-            Some(sources) => Self { path: Some(path), sources },
-            None => Self::default(),
+        let door = Self::read(std::env::var_os(path), std::env::var_os(sources));
+        if door.shut {
+            tracing::warn!(path, sources, "a variable cannot be read: every callback is refused");
+        }
+        door
+    }
+
+    fn read(path: Option<OsString>, sources: Option<OsString>) -> Self {
+        let text = |set: Option<OsString>| set.unwrap_or_default().into_string().ok();
+        let networks = |list: String| -> Option<Vec<Network>> {
+            list.split(',').map(str::trim).filter(|s| !s.is_empty()).map(|s| s.parse().ok()).collect()
+        };
+        match (text(path), text(sources).and_then(networks)) {
+            (Some(path), Some(sources)) => {
+                Self { path: Some(path).filter(|p| !p.is_empty()).map(Secret::new), sources, shut: false }
+            }
+            (None, _) | (_, None) => Self { shut: true, ..Self::default() },
         }
     }
 
@@ -55,6 +69,9 @@ impl Door {
 
     /// For calls that a signature proves: the path does not matter.
     pub(crate) fn admits_peer(&self, call: &HttpCall) -> Result<(), InboundError> {
+        if self.shut {
+            return Err(InboundError::NotOffered);
+        }
         if !self.sources.is_empty() && !call.peer.is_some_and(|peer| self.sources.iter().any(|n| n.contains(peer))) {
             return Err(InboundError::Forged);
         }
@@ -149,6 +166,35 @@ mod tests {
         let big = HttpCall { body: vec![b' '; HttpCall::MAX_BODY + 1], ..call("/cb/1") };
         assert!(matches!(Door::at(Secret::new("/cb/1")).admits(&big), Err(InboundError::TooLarge { .. })));
         assert!(!format!("{door:?}").contains("/cb/1"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_shuts_the_door_and_sources_stand_without_a_path() {
+        let read =
+            |path: Option<&str>, sources: Option<&str>| Door::read(path.map(Into::into), sources.map(Into::into));
+        let from = |s: &str| call("/cb/1").from_peer(s.parse().unwrap());
+        let (inside, outside) = (from("203.0.113.7"), from("203.0.114.7"));
+        for door in [read(None, Some(" 203.0.113.0/24, ")), read(Some(""), Some("203.0.113.0/24"))] {
+            assert_eq!(door.admits_peer(&inside), Ok(()));
+            assert_eq!(door.admits_peer(&outside), Err(InboundError::Forged));
+            assert_eq!(door.admits(&inside), Err(InboundError::NotOffered), "no path proves it");
+        }
+        let door = read(Some("/cb/1"), Some("203.0.113.7"));
+        assert_eq!((door.admits(&inside), door.admits(&outside)), (Ok(()), Err(InboundError::Forged)));
+        assert_eq!(read(Some("/cb/1"), None).admits(&outside), Ok(()));
+        assert_eq!(read(None, None).admits_peer(&outside), Ok(()));
+        let mut shut = vec![read(Some("/cb/1"), Some("203.0.113.7;203.0.113.8")), read(None, Some("example.com"))];
+        #[cfg(unix)]
+        {
+            use std::os::unix::ffi::OsStringExt;
+            let odd = || Some(OsString::from_vec(vec![b'/', 0xff]));
+            shut.extend([Door::read(odd(), None), Door::read(Some("/cb/1".into()), odd())]);
+        }
+        for door in shut.iter().cloned().chain(shut.iter().map(|d| d.clone().only_from([inside.peer.unwrap().into()])))
+        {
+            assert_eq!(door.admits(&inside), Err(InboundError::NotOffered));
+            assert_eq!(door.admits_peer(&inside), Err(InboundError::NotOffered));
+        }
     }
 
     #[test]

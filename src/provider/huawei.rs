@@ -9,8 +9,8 @@
 //!   【signature】 in front, and the unsubscribe words (拒收请回复R) stand in the template.
 //! - Every number has a status of its own. `extend` carries our reference into the receipts; nothing can be asked, so a
 //!   lost answer stays unknown until the receipt.
-//! - Receipts and replies are signed where push keys are set ([`Huawei::push_key`]): a signature over the real body, not
-//!   older or newer than 15 minutes. Otherwise a secret path is their only proof. The documents ask for 401 when that
+//! - Receipts and replies are signed where push keys are set ([`Huawei::push_key`]): a signature over the real body. What
+//!   is older or newer than 15 minutes delivers nothing; what may be a stop counts. Otherwise a secret path is their only proof. The documents ask for 401 when that
 //!   fails; 403 is answered. An answer's body is ignored.
 //! - A receipt without `to` names nobody and is left out; `to` comes with `extend`, which is always sent.
 //! - A channel has no extension to choose: an account with one bound is refused before anything leaves.
@@ -180,16 +180,13 @@ impl Huawei {
         Outgoing { method: Method::Post, path: path.into(), query: String::new(), headers, body }
     }
 
-    /// Whether a push carries a signature of one of our push keys, made just now.
-    fn authentic(&self, call: &HttpCall) -> Result<(), InboundError> {
+    /// Whether a push carries a signature of one of our push keys; whether it was not made just now.
+    fn authentic(&self, call: &HttpCall) -> Result<bool, InboundError> {
         let given = call.header("authorization").and_then(Given::read).ok_or(InboundError::Forged)?;
         let secret = self.push_keys.iter().find(|(key, _)| key == given.access).ok_or(InboundError::Forged)?;
         // A header that names another hash than the body's could be added to a forged body: it is not read.
         let date = signed_at(call, &given, secret.1.expose(), None).ok_or(InboundError::Forged)?;
-        match call.received_at {
-            Some(now) if now.since(date) > SKEW || date.since(now) > SKEW => Err(InboundError::Stale),
-            Some(_) | None => Ok(()),
-        }
+        Ok(call.received_at.is_some_and(|now| now.since(date) > SKEW || date.since(now) > SKEW))
     }
 }
 
@@ -275,13 +272,14 @@ impl Wire for Huawei {
     }
 
     fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
-        if self.push_keys.is_empty() {
+        let stale = if self.push_keys.is_empty() {
             self.door.admits(call)?;
+            false
         } else {
             self.door.admits_peer(call)?;
-            self.authentic(call)?;
-        }
-        callback(&call.body, call.received_at)
+            self.authentic(call)?
+        };
+        callback(&call.body, call.received_at)?.if_stale(stale)
     }
 }
 
@@ -596,12 +594,14 @@ fn reply(form: &HashMap<String, String>, received_at: Option<Timestamp>) -> Resu
 }
 
 const ACCOUNT: Outcome = Outcome::Rejected(Blame::Account);
-const CONTENT: Outcome = Outcome::Rejected(Blame::Content);
 const PERSON: Outcome = Outcome::Rejected(Blame::Person);
 /// "Wait about 10 minutes" (sms_05_0051).
 const TEN_MINUTES: Consequence = Consequence::Rest(Duration::from_secs(600));
 
 /// Every code on the list: of a request, of a number, of a receipt. What is not here is unknown.
+///
+/// Receipts are read by the table of delivery codes. No page has their codes (`SC:` and words) in an answer to a send:
+/// there they prove nothing, but that a number is on a list is believed all the same.
 #[rustfmt::skip]
 pub const CODES: &[CodeRow] = {
     use Class::{Report as Receipt, *};
@@ -649,15 +649,15 @@ pub const CODES: &[CodeRow] = {
         row("E200029", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template is not of the signature's kind: bind a promotional one."),
         row("E200030", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template is not active: check its state."),
         row("E200033", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template's kind is wrong: bind a promotional one."),
-        row("SC:0017", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template is not registered at the carrier: register it."),
-        row("SC:0018", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The signature is not registered at the carrier: register it."),
+        row("SC:0017", TemplateOrSignatureNotApproved, Doubt, Nothing, "The template is not registered at the carrier: register it."),
+        row("SC:0018", TemplateOrSignatureNotApproved, Doubt, Nothing, "The signature is not registered at the carrier: register it."),
 
         // Meaning not seen in a vendor page.
         row("E200025", NumberInvalid, Doubt, Nothing, "The platform objects to the number: wait for the receipt."),
         row("MBBLACK", NumberBlacklisted, PERSON, StopEveryone, "The number is on a blacklist after a refusal or complaint: the stop is recorded."),
         row("SC:0016", NumberBlacklisted, PERSON, StopOwner, "The person unsubscribed from this channel: the stop is recorded."),
         row("SC:0013", NumberBlacklisted, PERSON, StopEveryone, "The number is on a blacklist: the stop is recorded."),
-        row("SC:0015", ContentRejected, CONTENT, Nothing, "The text is intercepted: change it and have the new template approved."),
+        row("SC:0015", ContentRejected, Doubt, Nothing, "The text is intercepted: change it and have the new template approved."),
 
         // "System error", yet mostly a body that the platform cannot parse: not proof of either.
         row("E000000", InvalidRequest, Doubt, Nothing, "The platform failed: wait for the receipt, and check the template's form."),

@@ -1,8 +1,8 @@
 //! Huawei Cloud: codes, sends under both signatures, pushes of which no bit may change.
 #![allow(clippy::unwrap_used, reason = "tests")]
-use super::super::cloud_tests::{batch_for, claims_only_what_is_so, flips, pushes, sent, survives, table, takes};
+use super::super::cloud_tests::{batch_for, claims_only_what_is_so, flips, id, pushes, sent, survives, table, takes};
 use super::*;
-use crate::testing::gateway::{Account, FakeHuawei, Script};
+use crate::testing::gateway::{Account, Call, FakeHuawei, Gateway, Script};
 use proptest::prelude::*;
 
 const TEMPLATE: &str = "0000000000000000000000000000000b";
@@ -18,8 +18,9 @@ fn keyed() -> Huawei {
     account().push_key("testPushAppKey000001", Secret::new("testPushAppSecret000001"))
 }
 
+/// Open all day, as the tests run at any time.
 fn fake() -> Account {
-    FakeHuawei::default().into()
+    FakeHuawei { hours: None, ..FakeHuawei::default() }.into()
 }
 
 #[test]
@@ -61,6 +62,32 @@ async fn rows_carry_their_own_verdicts() {
     assert!([0, 2].iter().all(|i| answer.verdicts.get(*i).outcome == Outcome::Accepted));
 }
 
+/// What the gateway answers to these numbers: each with its status.
+fn told(gateway: &Gateway, at: &str, to: &str) -> Vec<(String, String)> {
+    let now = at.parse().unwrap();
+    let body = sign::form(&[("from", "8820000000001"), ("to", to), ("templateId", TEMPLATE), ("extend", "1")]);
+    let out = account().call("h", "batchSendSms", body.into_bytes(), &Stamp { at: now, nonce: "n".into() });
+    let mut headers: Vec<(&str, &str)> = out.headers.iter().map(|(n, v)| (*n, v.as_ref())).collect();
+    headers.push(("host", "h"));
+    let call = Call { method: "POST", path: &out.path, query: "", headers, body: &out.body };
+    let answer: serde_json::Value = serde_json::from_slice(&gateway.handle(&call, now).body).unwrap();
+    let text = |v: &serde_json::Value| v.as_str().unwrap().to_owned();
+    answer["result"].as_array().into_iter().flatten().map(|r| (text(&r["originTo"]), text(&r["status"]))).collect()
+}
+
+#[test]
+fn the_platform_sends_a_number_once_a_call_and_nothing_at_night() {
+    let gateway = Gateway::new(FakeHuawei::default());
+    for night in ["2026-12-11T07:59:59+08:00", "2026-12-11T22:00:00+08:00"] {
+        assert!(told(&gateway, night, "+8613800000001").is_empty(), "{night}");
+    }
+    assert_eq!(gateway.totals().messages, 0);
+    let rows = told(&gateway, "2026-12-11T08:00:00+08:00", "+8613800000001,13800000001,+8613800000002");
+    let statuses = [("+8613800000001", "000000"), ("+8613800000002", "000000"), ("13800000001", "E200041")];
+    assert_eq!(rows, statuses.map(|(n, s)| (n.to_owned(), s.to_owned())));
+    assert_eq!(gateway.totals().messages, 2);
+}
+
 #[test]
 fn only_a_success_with_an_id_is_accepted() {
     let of = |status, body: &str| {
@@ -96,7 +123,7 @@ fn only_a_success_with_an_id_is_accepted() {
 #[tokio::test]
 async fn a_signed_push_is_read_and_no_bit_of_it_may_change() {
     let (report, reply) = pushes(keyed(), fake(), &batch_for(TEMPLATE, 1, false)).await;
-    for call in [report, reply] {
+    for (call, may_stop) in [(report, false), (reply, true)] {
         let forged = |call: HttpCall| assert!(keyed().inbound(&call).is_err(), "{:?} {:?}", call.path, call.headers);
         for body in flips(&call.body) {
             forged(HttpCall { body, ..call.clone() });
@@ -124,7 +151,13 @@ async fn a_signed_push_is_read_and_no_bit_of_it_may_change() {
             ..call.clone()
         };
         assert!(keyed().inbound(&later(890)).is_ok());
-        assert_eq!(keyed().inbound(&later(902)).unwrap_err(), InboundError::Stale);
+        match keyed().inbound(&later(86_400)) {
+            Ok(read) => {
+                assert!(may_stop, "a stop counts at any age, and a replay is the same event");
+                assert_eq!(id(&read.events[0]), id(&keyed().inbound(&call).unwrap().events[0]));
+            }
+            Err(e) => assert_eq!((e, may_stop), (InboundError::Stale, false)),
+        }
     }
 }
 

@@ -282,9 +282,9 @@ impl Wire for Jdcloud {
         (what == Pull::Replies).then(|| self.call(host, "reply", &fields, stamp))
     }
 
-    fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
         match what {
-            Pull::Replies => pulled(answer),
+            Pull::Replies => pulled(answer, at),
             Pull::Reports => Err(PullError::NotOffered),
         }
     }
@@ -370,7 +370,7 @@ struct Said<'a> {
 }
 
 impl Said<'_> {
-    fn event(&self) -> Option<Inbound> {
+    fn event(&self, pulled_at: Timestamp) -> Option<Inbound> {
         let phone = phone_of(&self.phone_num)?;
         Some(Inbound::Reply(Reply {
             event_id: event_id("reply", &[&phone.national(), &self.data_time, &self.content, &self.sign_id]),
@@ -379,12 +379,12 @@ impl Said<'_> {
             extension: None,
             // Told by its id, which is not the text of a signature.
             signature: None,
-            at: Timestamp::parse_beijing(&self.data_time).ok()?,
+            at: Timestamp::parse_beijing(&self.data_time).unwrap_or(pulled_at),
         }))
     }
 }
 
-fn pulled(answer: Incoming<'_>) -> Result<Pulled, PullError> {
+fn pulled(answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
     let unreadable = |at: usize| PullError::Unreadable { at: at.min(answer.body.len()) };
     let page: Envelope<'_, Items<Said<'_>>> =
         serde_json::from_slice(answer.body).map_err(|e| unreadable(e.column().saturating_sub(1)))?;
@@ -394,10 +394,10 @@ fn pulled(answer: Incoming<'_>) -> Result<Pulled, PullError> {
         (None, Some(told)) => return Err(PullError::Refused { code: told.code.clipped() }),
         (None, None) => return Err(unreadable(0)),
     };
-    let events: Vec<Inbound> = rows.iter().filter_map(Said::event).collect();
+    let events: Vec<Inbound> = rows.iter().filter_map(|row| row.event(at)).collect();
     if events.len() < rows.len() {
         let (left_out, of) = (rows.len() - events.len(), rows.len());
-        tracing::warn!(provider = "jdcloud", left_out, of, "pulled rows without a mainland number or a time");
+        tracing::warn!(provider = "jdcloud", left_out, of, "pulled rows without a mainland number");
     }
     if events.is_empty() && !rows.is_empty() {
         return Err(unreadable(0));

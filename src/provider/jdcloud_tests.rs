@@ -112,6 +112,15 @@ async fn replies_of_the_day_are_told_each_time_under_one_id() {
 }
 
 #[test]
+fn a_reply_without_a_readable_time_is_of_the_time_of_the_pull() {
+    let now = Timestamp::from_millis(1_796_954_400_000);
+    let body = br#"{"result":{"status":true,"data":[{"phoneNum":13800000001,"content":"TD","dataTime":{}}]}}"#;
+    let read = account().pulled(Pull::Replies, Incoming { status: 200, body }, now).unwrap();
+    let [Inbound::Reply(said)] = &read.events[..] else { panic!("{:?}", read.events) };
+    assert_eq!((said.text.as_str(), said.at), ("TD", now));
+}
+
+#[test]
 fn a_day_is_asked_for_until_ten_minutes_after_its_end() {
     let day = |at: &str| {
         let stamp = Stamp { at: at.parse().unwrap(), nonce: "0".repeat(32) };

@@ -9,6 +9,8 @@ pub mod chuanglan;
 #[cfg(all(test, feature = "testing", feature = "http"))]
 mod cloud_tests;
 pub mod cmcc_mas;
+#[cfg(test)]
+mod code_tests;
 pub mod ctyun;
 mod door;
 mod filed;
@@ -149,7 +151,8 @@ impl Verdicts {
 pub struct Verdict {
     /// What happened.
     pub outcome: Outcome,
-    /// What else follows.
+    /// What else follows. A stop, or a dead number, also in doubt: whoever is on a list is on it whatever became of the
+    /// message.
     pub consequence: Consequence,
     /// The platform's own code, or ours for transport outcomes (`timeout`, `reset`, …). Never shown bare to a person.
     pub code: String,

@@ -39,7 +39,7 @@ const REPORTS: u16 = 500;
 const REPLIES: u16 = 200;
 /// The most characters of a text, signature included.
 const LONGEST: usize = 1000;
-/// A pushed report older than this is refused. No page names a limit; replies count at any age, a stop is never too late.
+/// A push older than this delivers nothing. No page names a limit; what may be a stop counts at any age.
 const STALE: Duration = Duration::from_secs(15 * 60);
 /// What stands between name and password in the digest.
 const FIXED: &str = "00000000";
@@ -280,14 +280,7 @@ impl Wire for Montnets {
         let rows = list(push.rows)?;
         let (events, count) = match push.kind {
             Pull::Replies => events(&rows, reply)?,
-            Pull::Reports => {
-                if let Some(received) = call.received_at
-                    && age(&push.timestamp, received).is_none_or(|age| age > STALE)
-                {
-                    return Err(InboundError::Stale);
-                }
-                events(&rows, report)?
-            }
+            Pull::Reports => events(&rows, report)?,
         };
         if events.is_empty() && count > 0 {
             return Err(broken("mobile and time in every row"));
@@ -295,7 +288,8 @@ impl Wire for Montnets {
         let cmd = if push.kind == Pull::Reports { "RPT_RESP" } else { "MO_RESP" };
         let body = format!("{{\"cmd\":\"{cmd}\",\"seqid\":{},\"result\":0}}", push.seqid);
         let answer = HttpAnswer { status: 200, content_type: "application/json", body: Cow::Owned(body) };
-        Ok(Callback { events, answer })
+        let is_old = |received| age(&push.timestamp, received).is_none_or(|age| age > STALE);
+        Callback { events, answer }.if_stale(call.received_at.is_some_and(is_old))
     }
 
     fn pull(&self, what: Pull, _: &str, stamp: &Stamp) -> Option<Outgoing> {
@@ -306,7 +300,7 @@ impl Wire for Montnets {
         Some(self.call(operation, &[("retsize", most.into())], stamp))
     }
 
-    fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, _: Timestamp) -> Result<Pulled, PullError> {
         let unreadable = |at| PullError::Unreadable { at };
         let page: Value = serde_json::from_slice(answer.body).map_err(|e| unreadable(e.column()))?;
         let result = page["result"].as_i64().ok_or(unreadable(0))?;

@@ -135,6 +135,10 @@ async fn old_reports_are_stale_and_old_replies_count() {
     assert!(at(&report, Duration::from_secs(14 * 60)).is_ok());
     assert_eq!(at(&report, Duration::from_secs(16 * 60)).unwrap_err(), InboundError::Stale);
     assert!(at(&reply, Duration::from_secs(90 * 24 * 3600)).is_ok());
+    let body = String::from_utf8(report.body.clone()).unwrap();
+    let listed = body.replace("DELIVRD", "MBBLACK").replace("%22status%22%3A0", "%22status%22%3A2");
+    let listed = HttpCall { body: listed.into_bytes(), ..report };
+    assert_eq!(at(&listed, Duration::from_secs(90 * 24 * 3600)).unwrap().events.len(), 1, "it may be a stop");
     // Over the turn of the year, which the time does not carry.
     let new_year: Timestamp = "2027-01-01T00:05:00+08:00".parse().unwrap();
     assert_eq!(age("1231235900", new_year), Some(Duration::from_secs(6 * 60)));
@@ -222,7 +226,7 @@ async fn what_waits_is_pulled_once() {
     let refused = Http::new(wrong, settings(&address), system()).unwrap().pull(Pull::Reports).await.unwrap_err();
     assert_eq!(refused, PullError::Refused { code: "-100001".into() });
     for body in ["", "{}", r#"{"result":0}"#, r#"{"result":0,"rpts":{}}"#, r#"{"result":0,"mos":[]}"#] {
-        let read = account().pulled(Pull::Reports, Incoming { status: 200, body: body.as_bytes() });
+        let read = account().pulled(Pull::Reports, Incoming { status: 200, body: body.as_bytes() }, Timestamp::EPOCH);
         assert!(matches!(read, Err(PullError::Unreadable { .. })), "an error is no empty page: {body}");
     }
 }

@@ -8,7 +8,8 @@
 //!   personal texts go out one person a call. Only templates of the new kind (`#{name}`) take values here.
 //! - One code and one `sendid` answer a whole request. No page says that a request is refused as a whole: a code about a
 //!   person (412 unsubscribed, 416 too often) leaves a request of many in doubt. Where many have unsubscribed at the
-//!   platform, send fewer numbers a call.
+//!   platform, send fewer numbers a call. That 416 is the number's limit and not the account's is **unconfirmed**: its
+//!   message ends, and the account rests a minute.
 //! - Nothing of ours is echoed, and the query needs the `sendid` that a time-out lost: such a request stays in doubt.
 //!   Reports join by `sendid` and number. The sub-port cannot be chosen.
 //! - Copies are signed (SHA-1 over secret, MD5 of the body and time) and checked to the bit.
@@ -27,7 +28,7 @@ use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
 
-/// A copied report older than this is refused. No page names a limit; replies count at any age, a stop is never too late.
+/// A copy older than this delivers nothing. No page names a limit; what may be a stop counts at any age.
 const STALE: Duration = Duration::from_secs(15 * 60);
 
 /// The settings of one NetEase Yunxin application.
@@ -210,22 +211,19 @@ impl Wire for Netease {
             "12" => reply,
             _ => return Err(InboundError::Malformed { at: 0, what: "eventType 11 or 12" }),
         };
-        let old = call.received_at.is_some_and(|now| now.since(signed_at) > STALE);
-        if old && copy.event_type.trim() == "11" {
-            return Err(InboundError::Stale);
-        }
         let Items(rows) = copy.objects;
         let count = rows.len();
-        let events: Vec<Inbound> = rows.into_iter().filter_map(read).collect();
+        let events: Vec<Inbound> = rows.into_iter().filter_map(|row| read(row, signed_at)).collect();
         if events.len() < count {
             let left_out = count - events.len();
-            tracing::warn!(provider = "netease", left_out, of = count, "rows without a number or a time");
+            tracing::warn!(provider = "netease", left_out, of = count, "rows without a number or a result");
         }
         if events.is_empty() && count > 0 {
-            return Err(InboundError::Malformed { at: 0, what: "mobile and time in every object" });
+            return Err(InboundError::Malformed { at: 0, what: "mobile in every object" });
         }
         // Only the status is documented.
-        Ok(Callback { events, answer: received("application/json", "{\"code\":200}") })
+        let stale = call.received_at.is_some_and(|now| now.since(signed_at) > STALE);
+        Callback { events, answer: received("application/json", "{\"code\":200}") }.if_stale(stale)
     }
 }
 
@@ -327,7 +325,7 @@ struct Row<'a> {
     receive_time: Word<'a>,
 }
 
-/// A time as written, in Beijing's, or in milliseconds.
+/// A time as written, in Beijing's, or in milliseconds. Where it is neither, that of the copy stands.
 fn moment(s: &str) -> Option<Timestamp> {
     match s.parse::<i64>() {
         Ok(ms) => Some(Timestamp::from_millis(ms)),
@@ -335,7 +333,7 @@ fn moment(s: &str) -> Option<Timestamp> {
     }
 }
 
-fn report(row: Row<'_>) -> Option<Inbound> {
+fn report(row: Row<'_>, signed_at: Timestamp) -> Option<Inbound> {
     let at = if row.report_time.is_empty() { &row.send_time } else { &row.report_time };
     let code = clipped(&row.result);
     if code.is_empty() {
@@ -348,18 +346,18 @@ fn report(row: Row<'_>) -> Option<Inbound> {
         reference: None,
         delivered: Some(code == "DELIVRD"),
         code,
-        at: moment(at)?,
+        at: moment(at).unwrap_or(signed_at),
     }))
 }
 
-fn reply(row: Row<'_>) -> Option<Inbound> {
+fn reply(row: Row<'_>, signed_at: Timestamp) -> Option<Inbound> {
     Some(Inbound::Reply(Reply {
         event_id: event_id("reply", &[&row.mobile, &row.content, &row.receive_time]),
         phone: phone_of(&row.mobile)?,
         text: row.content.to_string(),
         extension: None,
         signature: None,
-        at: moment(&row.receive_time)?,
+        at: moment(&row.receive_time).unwrap_or(signed_at),
     }))
 }
 
@@ -382,7 +380,7 @@ const PERSON: Outcome = Outcome::Rejected(Blame::Person);
 #[rustfmt::skip]
 pub const CODES: &[(i64, CodeRow)] = {
     use Class::*;
-    use Consequence::{Hold, None as Nothing, StopOwner};
+    use Consequence::{Hold, None as Nothing, Rest, StopOwner};
     use Outcome::{Accepted as Taken, Unknown as Doubt};
     &[
         row(200, "200", Accepted, Taken, Nothing, "Nothing to do."),
@@ -399,7 +397,7 @@ pub const CODES: &[(i64, CodeRow)] = {
 
         row(412, "412", NumberUnsubscribed, PERSON, StopOwner, "The person answered TD: the stop is recorded."),
         // An older page counts identical messages by number; that it never counts the application is not written.
-        row(416, "416", Throttled, PERSON, Nothing, "The number reached the platform's limit: nothing to do."),
+        row(416, "416", Throttled, PERSON, Rest(Duration::from_secs(60)), "A limit of the number or of the account is reached: sending goes on by itself."),
 
         row(601, "601", ContentRejected, CONTENT, Nothing, "The platform takes the text for spam: change it and file it anew."),
 

@@ -14,7 +14,8 @@
 //! - One marketing message per number and day (receipt 908). How many numbers a call takes is not documented: 100.
 //! - Callbacks are not signed: a secret path is their only proof. Any 200 is taken for "received".
 
-use super::rows::clipped;
+use super::filed::filled;
+use super::rows::{Word, clipped, unix};
 use super::wire::{
     Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received,
 };
@@ -164,7 +165,8 @@ impl Wire for Qiniu {
         let ([ticket], [number]) = (tickets, &numbers[..]) else {
             return Err(refused("too_many_numbers"));
         };
-        let values: Vec<_> = ticket.params().iter().map(|(k, v)| field(k, quoted(v, false))).collect();
+        let values: Vec<_> =
+            filled(rendition, ticket.params())?.iter().map(|(k, v)| field(k, quoted(v, false))).collect();
         let fields = [
             field("template_id", id),
             field("mobile", quoted(number, false)),
@@ -198,7 +200,7 @@ impl Wire for Qiniu {
         let reference = asked.reference.to_string();
         let (from, until) = (asked.begun_at.minus(BEFORE), asked.begun_at.plus(AFTER));
         let near = |r: &&Record| {
-            phone_of(&r.mobile) == Some(asked.phone) && at(r.created_at).is_none_or(|t| t >= from && t <= until)
+            phone_of(&r.mobile) == Some(asked.phone) && unix(r.created_at).is_none_or(|t| t >= from && t <= until)
         };
         let mine = |r: &&Record| match r.seq.as_str() {
             "" => asked.text.is_some_and(|t| is_text(&r.content, t)),
@@ -218,7 +220,7 @@ impl Wire for Qiniu {
 
     fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
         self.door.admits(call)?;
-        callback(&call.body)
+        callback(&call.body, call.received_at)
     }
 }
 
@@ -349,79 +351,85 @@ struct Record {
 }
 
 #[derive(serde::Deserialize)]
-struct Push {
-    items: Items<Row>,
+struct Push<'a> {
+    #[serde(borrow)]
+    items: Items<Row<'a>>,
 }
 
-#[derive(Default, serde::Deserialize)]
-#[serde(default)]
-struct Row {
-    mobile: String,
-    message_id: String,
-    job_id: String,
-    status: Option<String>,
-    delivrd_at: i64,
-    error: String,
-    seq: String,
-    content: Option<String>,
-    time: i64,
-    dest_code: String,
+#[derive(serde::Deserialize)]
+struct Row<'a> {
+    #[serde(borrow, default)]
+    mobile: Word<'a>,
+    #[serde(borrow, default)]
+    message_id: Word<'a>,
+    #[serde(borrow, default)]
+    job_id: Word<'a>,
+    #[serde(borrow, default)]
+    status: Option<Word<'a>>,
+    #[serde(borrow, default)]
+    delivrd_at: Word<'a>,
+    #[serde(borrow, default)]
+    error: Word<'a>,
+    #[serde(borrow, default)]
+    seq: Word<'a>,
+    #[serde(borrow, default)]
+    content: Option<Word<'a>>,
+    #[serde(borrow, default)]
+    time: Word<'a>,
+    #[serde(borrow, default)]
+    dest_code: Word<'a>,
 }
 
 /// Reads a push whose origin is proven; which kind a row is, its fields tell.
 ///
-/// A row about a number that cannot be a mainland mobile is left out: it can be nobody we know, and refusing the whole
+/// A row about a number that cannot be a mainland mobile is left out, and so is one that is neither kind: refusing the whole
 /// push would lose the stops of others.
-fn callback(body: &[u8]) -> Result<Callback, InboundError> {
-    let push: Push =
+fn callback(body: &[u8], received_at: Option<Timestamp>) -> Result<Callback, InboundError> {
+    let push: Push<'_> =
         serde_json::from_slice(body).map_err(|e| malformed(body, &e, "items with at most 10000 reports or replies"))?;
     let rows = push.items.0;
-    if rows.iter().any(|r| r.status.is_none() && r.content.is_none()) {
-        return Err(InboundError::Malformed { at: 0, what: "a status or a content in every item" });
-    }
     let count = rows.len();
-    let events: Vec<Inbound> = rows.into_iter().filter_map(event).collect();
+    if count > 0 && rows.iter().all(|r| r.status.is_none() && r.content.is_none()) {
+        return Err(InboundError::Malformed { at: 0, what: "a status or a content in an item" });
+    }
+    let events: Vec<Inbound> = rows.into_iter().filter_map(|row| event(row, received_at)).collect();
     if events.len() < count {
         let left_out = count - events.len();
-        tracing::warn!(provider = "qiniu", left_out, of = count, "callback rows without a mainland number or a time");
+        tracing::warn!(provider = "qiniu", left_out, of = count, "callback rows without a mainland number or a kind");
     }
     Ok(Callback { events, answer: received("application/json;charset=utf-8", "{}") })
 }
 
-/// Unix seconds; nothing else is a time.
-fn at(seconds: i64) -> Option<Timestamp> {
-    (1..=253_402_300_799).contains(&seconds).then(|| Timestamp::from_millis(seconds * 1000))
-}
-
-fn event(row: Row) -> Option<Inbound> {
+/// The event of a row, at the time of the push where its own is none.
+fn event(row: Row<'_>, received_at: Option<Timestamp>) -> Option<Inbound> {
     let phone = phone_of(&row.mobile)?;
+    let at = |seconds: &str| seconds.parse().ok().and_then(unix).or(received_at);
     let Some(status) = row.status else {
-        let (text, time) = (row.content.unwrap_or_default(), row.time.to_string());
+        let text = row.content?;
         return Some(Inbound::Reply(Reply {
-            event_id: event_id("up", &[&row.mobile, &text, &row.dest_code, &time]),
+            event_id: event_id("up", &[&row.mobile, &text, &row.dest_code, &row.time]),
             phone,
-            text,
-            extension: Some(row.dest_code).filter(|s| !s.is_empty()),
+            text: text.to_string(),
+            extension: row.dest_code.filled(),
             signature: None,
-            at: at(row.time)?,
+            at: at(&row.time)?,
         }));
     };
-    let delivered = match status.as_str() {
+    let delivered = match &*status {
         "DELIVRD" => Some(true),
         "FAILED" => Some(false),
         _ => None,
     };
-    let time = row.delivrd_at.to_string();
-    let parts = [&*row.mobile, &row.message_id, &row.job_id, &status, &row.error, &row.seq, &time];
+    let parts = [&*row.mobile, &row.message_id, &row.job_id, &status, &row.error, &row.seq, &row.delivrd_at];
     Some(Inbound::Report(Report {
         event_id: event_id("report", &parts),
         phone,
         reference: Reference::parse(&row.seq),
         // A list was answered with its job, a single message with itself.
-        provider_id: Some(if row.job_id.is_empty() { row.message_id } else { row.job_id }).filter(|s| !s.is_empty()),
-        code: if row.error.is_empty() { status } else { row.error },
+        provider_id: row.job_id.filled().or(row.message_id.filled()),
+        code: if row.error.is_empty() { status.clipped() } else { row.error.clipped() },
         delivered,
-        at: at(row.delivrd_at)?,
+        at: at(&row.delivrd_at)?,
     }))
 }
 

@@ -125,12 +125,17 @@ async fn pushes_need_the_secret_path_and_are_bounded() {
         let read = account().inbound(&HttpCall::new("POST", PATH, "", body));
         assert!(matches!(read, Err(InboundError::Malformed { .. })), "{}", &body[..body.len().min(40)]);
     }
-    let foreign = r#"{"items":[{"mobile":"+12025550100","content":"R","time":1558692400},
-        {"mobile":"13800000001","content":"R","time":9223372036854775807},
-        {"mobile":"13800000001","status":"FAILED","error":"908","delivrd_at":1558692400}]}"#;
-    let read = account().inbound(&HttpCall::new("POST", PATH, "", foreign)).unwrap();
-    let [Inbound::Report(failed)] = &read.events[..] else { panic!("{:?}", read.events) };
-    assert_eq!((failed.code.as_str(), failed.delivered), ("908", Some(false)));
+    let odd = r#"{"items":[{"mobile":"+12025550100","content":"R","time":1558692400},
+        {"mobile":"13800000001","content":"R","time":9223372036854775807},{"mobile":13800000002,"content":"T","time":null},
+        {"mobile":"13800000001"},{"mobile":{},"content":[],"time":"x"},
+        {"mobile":"13800000001","status":"FAILED","error":908,"delivrd_at":"1558692400"}]}"#;
+    let now = Some(Timestamp::from_millis(1_796_954_400_000));
+    let read = account().inbound(&HttpCall { received_at: now, ..HttpCall::new("POST", PATH, "", odd) }).unwrap();
+    let [Inbound::Reply(r), Inbound::Reply(t), Inbound::Report(failed)] = &read.events[..] else {
+        panic!("{:?}", read.events)
+    };
+    assert_eq!((r.text.as_str(), Some(r.at), t.text.as_str(), Some(t.at)), ("R", now, "T", now));
+    assert_eq!((failed.code.as_str(), failed.delivered, failed.at.millis()), ("908", Some(false), 1_558_692_400_000));
 }
 
 #[test]

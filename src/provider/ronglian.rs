@@ -8,6 +8,7 @@
 //!   [`Ronglian::signature_by_platform`]. One set of values goes with a call, so personal texts go out one person a call.
 //! - One code and one `smsMessageSid` answer a whole request. No page says that a request is refused as a whole: a code
 //!   about a person leaves a request of many in doubt.
+//! - That 160038 to 160041 and 160066 are limits of a number and not of the account is **unconfirmed**.
 //! - Marketing hours are enforced (160071); which they are is **unconfirmed**, so the policy's own stand.
 //! - `reqId` (in public clients, not in the official SDK) **seems** to have a repeated request refused; its scope, its
 //!   length and whether it comes back are **unconfirmed**. It is left out unless [`Ronglian::request_ids`] asks for it, and

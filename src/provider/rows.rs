@@ -2,6 +2,7 @@
 
 use super::wire::phone_of;
 use super::{Request, Verdict, Verdicts};
+use crate::clock::Timestamp;
 use crate::phone::Phone;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -38,7 +39,8 @@ impl Rows {
     }
 }
 
-/// A word of a platform that may also come as a number or as nothing: one odd field must not cost a page of replies.
+/// A word of a platform that may also come as a number or as nothing: one odd field must not cost a page of replies, so
+/// what is no word is an empty one.
 #[derive(Clone, Default)]
 pub(crate) struct Word<'a>(Cow<'a, str>);
 
@@ -52,6 +54,11 @@ impl Word<'_> {
     pub(crate) fn clipped(&self) -> String {
         clipped(&self.0)
     }
+}
+
+/// Unix seconds; nothing else is a time.
+pub(crate) fn unix(seconds: i64) -> Option<Timestamp> {
+    (1..=253_402_300_799).contains(&seconds).then(|| Timestamp::from_millis(seconds * 1000))
 }
 
 /// A platform's own word, short enough to store.
@@ -75,11 +82,12 @@ impl std::ops::Deref for Word<'_> {
 
 impl<'de: 'a, 'a> serde::Deserialize<'de> for Word<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
         struct Visit;
-        impl<'de> serde::de::Visitor<'de> for Visit {
+        impl<'de> Visitor<'de> for Visit {
             type Value = Word<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a word, a whole number or nothing")
+                f.write_str("anything")
             }
             fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Word<'de>, E> {
                 Ok(Word(v.into()))
@@ -93,8 +101,20 @@ impl<'de: 'a, 'a> serde::Deserialize<'de> for Word<'a> {
             fn visit_i64<E>(self, v: i64) -> Result<Word<'de>, E> {
                 Ok(Word(v.to_string().into()))
             }
+            fn visit_f64<E>(self, _: f64) -> Result<Word<'de>, E> {
+                Ok(Word::default())
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Word<'de>, E> {
+                Ok(Word::default())
+            }
             fn visit_unit<E>(self) -> Result<Word<'de>, E> {
                 Ok(Word::default())
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Word<'de>, A::Error> {
+                IgnoredAny.visit_seq(seq).map(|_| Word::default())
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Word<'de>, A::Error> {
+                IgnoredAny.visit_map(map).map(|_| Word::default())
             }
         }
         d.deserialize_any(Visit)
@@ -108,9 +128,30 @@ mod tests {
 
     #[test]
     fn words_come_in_several_types() {
-        let words: Vec<Word<'_>> = serde_json::from_str(r#"["a\u0041", 7, -7, null, "x"]"#).unwrap();
-        assert_eq!(words.iter().map(|w| w.to_string()).collect::<Vec<_>>(), ["aA", "7", "-7", "", "x"]);
-        assert!(serde_json::from_str::<Word<'_>>("{}").is_err() && serde_json::from_str::<Word<'_>>("1.5").is_err());
+        let odd = r#"["a\u0041", 7, -7, null, "x", 1.5, true, {"a": [1]}, [{}], "y"]"#;
+        let words: Vec<Word<'_>> = serde_json::from_str(odd).unwrap();
+        let words: Vec<&str> = words.iter().map(|w| &**w).collect();
+        assert_eq!(words, ["aA", "7", "-7", "", "x", "", "", "", "", "y"]);
+        assert!(serde_json::from_str::<Word<'_>>("{").is_err());
+    }
+
+    #[test]
+    fn a_number_is_read_in_any_spelling_and_no_other_is_taken_for_one() {
+        let phone = phone_of("13800000001");
+        for spelled in [
+            "+86 138 0000 0001",
+            "１３８０００００００１",
+            "0086-13800000001",
+            "(86)13800000001",
+            "138\u{3000}0000 0001",
+        ] {
+            assert_eq!(phone_of(spelled), phone, "{spelled}");
+        }
+        for other in
+            ["", "02112345678", "+12025550100", "138****0001", "10690000000000", "13800000001,13800000002", "1380000"]
+        {
+            assert_eq!(phone_of(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! - Callbacks are not signed: a secret path is their only proof. Both queues may be pulled instead, where opened.
 
 use super::filed::{filled, positional};
-use super::rows::{Rows, Word, clipped};
+use super::rows::{Rows, Word, clipped, unix};
 use super::sign::{self, Scoped};
 use super::wire::{
     Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received, row,
@@ -313,7 +313,7 @@ impl Wire for Tencent {
         Some(self.call(host, action, json(&body), stamp))
     }
 
-    fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
         let response = opened(answer).map_err(|fault| match fault {
             Fault::Refused(code) => PullError::Refused { code: clipped(&code) },
             Fault::Unreadable(at) => PullError::Unreadable { at },
@@ -321,11 +321,11 @@ impl Wire for Tencent {
         let (count, events): (usize, Vec<Inbound>) = match what {
             Pull::Reports => {
                 let Items(rows) = response.pull_sms_send_status_set.ok_or(PullError::Unreadable { at: 0 })?;
-                (rows.len(), rows.into_iter().filter_map(Status::event).collect())
+                (rows.len(), rows.into_iter().filter_map(|row| row.event(at)).collect())
             }
             Pull::Replies => {
                 let Items(rows) = response.pull_sms_reply_status_set.ok_or(PullError::Unreadable { at: 0 })?;
-                (rows.len(), rows.into_iter().filter_map(PulledReply::event).collect())
+                (rows.len(), rows.into_iter().filter_map(|row| row.event(at)).collect())
             }
         };
         left_out(count, events.len());
@@ -384,8 +384,8 @@ impl Sent<'_> {
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Status<'a> {
-    #[serde(default)]
-    user_receive_time: i64,
+    #[serde(borrow, default)]
+    user_receive_time: Word<'a>,
     #[serde(borrow)]
     phone_number: Word<'a>,
     #[serde(borrow, default)]
@@ -399,17 +399,17 @@ struct Status<'a> {
 }
 
 impl Status<'_> {
-    fn event(self) -> Option<Inbound> {
+    fn event(self, pulled_at: Timestamp) -> Option<Inbound> {
         let code = if self.description.is_empty() { &self.report_status } else { &self.description };
-        let at = self.user_receive_time.to_string();
+        let at = &*self.user_receive_time;
         Some(Inbound::Report(Report {
-            event_id: event_id("report", &[&self.phone_number, &self.serial_no, &self.report_status, code, &at]),
+            event_id: event_id("report", &[&self.phone_number, &self.serial_no, &self.report_status, code, at]),
             phone: phone_of(&self.phone_number)?,
             provider_id: self.serial_no.filled(),
             reference: Reference::parse(&self.session_context),
             code: code.to_string(),
             delivered: delivered(&self.report_status),
-            at: seconds(self.user_receive_time),
+            at: seconds(at).unwrap_or(pulled_at),
         }))
     }
 }
@@ -426,13 +426,14 @@ struct PulledReply<'a> {
     sign_name: Word<'a>,
     #[serde(borrow)]
     reply_content: Word<'a>,
-    reply_time: i64,
+    #[serde(borrow, default)]
+    reply_time: Word<'a>,
 }
 
 impl PulledReply<'_> {
-    fn event(self) -> Option<Inbound> {
+    fn event(self, pulled_at: Timestamp) -> Option<Inbound> {
         let phone = phone_of(&self.phone_number)?;
-        Some(reply(phone, self.reply_time, &self.reply_content, &self.extend_code, &self.sign_name))
+        reply(phone, &self.reply_time, &self.reply_content, &self.extend_code, &self.sign_name, Some(pulled_at))
     }
 }
 
@@ -540,7 +541,8 @@ struct PushedReply<'a> {
     sign: Word<'a>,
     #[serde(borrow)]
     text: Word<'a>,
-    time: i64,
+    #[serde(borrow, default)]
+    time: Word<'a>,
 }
 
 /// Reads a push whose origin is proven: statuses come as an array, a reply as one object.
@@ -553,7 +555,8 @@ fn callback(call: &HttpCall) -> Result<Callback, InboundError> {
         let r: PushedReply<'_> = serde_json::from_slice(body)
             .map_err(|e| malformed(body, &e, "a JSON object with the fields of a reply"))?;
         let phone = domestic(&r.nationcode, &r.mobile);
-        (1, phone.map(|phone| reply(phone, r.time, &r.text, &r.extend, &r.sign)).into_iter().collect())
+        let reply = phone.and_then(|phone| reply(phone, &r.time, &r.text, &r.extend, &r.sign, call.received_at));
+        (1, reply.into_iter().collect())
     } else {
         let Items(rows): Items<PushedStatus<'_>> = serde_json::from_slice(body)
             .map_err(|e| malformed(body, &e, "a JSON array of at most 10000 statuses, or a reply"))?;
@@ -573,20 +576,27 @@ fn domestic(nation: &str, mobile: &str) -> Option<crate::phone::Phone> {
     matches!(nation, "" | "86").then(|| phone_of(mobile)).flatten()
 }
 
-fn reply(phone: crate::phone::Phone, time: i64, text: &str, extension: &str, signature: &str) -> Inbound {
+fn reply(
+    phone: crate::phone::Phone,
+    time: &str,
+    text: &str,
+    extension: &str,
+    signature: &str,
+    came_at: Option<Timestamp>,
+) -> Option<Inbound> {
     let filled = |s: &str| Some(s.to_owned()).filter(|s| !s.is_empty());
-    Inbound::Reply(Reply {
-        event_id: event_id("reply", &[&phone.national(), &time.to_string(), text, extension, signature]),
+    Some(Inbound::Reply(Reply {
+        event_id: event_id("reply", &[&phone.national(), time, text, extension, signature]),
         phone,
         text: text.to_owned(),
         extension: filled(extension),
         signature: filled(signature),
-        at: seconds(time),
-    })
+        at: seconds(time).or(came_at)?,
+    }))
 }
 
-fn seconds(unix: i64) -> Timestamp {
-    Timestamp::from_millis(unix.saturating_mul(1000))
+fn seconds(word: &str) -> Option<Timestamp> {
+    word.parse().ok().and_then(unix)
 }
 
 fn delivered(report_status: &str) -> Option<bool> {
@@ -654,6 +664,7 @@ pub const CODES: &[CodeRow] = {
         row("FailedOperation.TemplateUnapprovedOrNotExist", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template is unknown or not approved: check its id and state."),
         row("FailedOperation.TemplateParamSetNotMatchApprovedTemplate", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "Text and approved template differ in their variables: bind the right template."),
         row("FailedOperation.TemplateIdNotExist", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template does not exist: check its id."),
+        row("InvalidParameterValue.UnsupportedTemplateVariable", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "Marketing templates are not granted variables here: bind one without, or ask the platform."),
         row("InvalidParameterValue.MarketingTemplateWithoutUnsubscribe", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The template must end with 拒收请回复R: file one that does."),
 
         row("InvalidParameterValue.IncorrectPhoneNumber", NumberInvalid, PERSON, Nothing, "The platform takes the number for malformed."),

@@ -3,14 +3,15 @@
 use super::super::cloud_tests::{batch_for, claims_only_what_is_so, pushes, sent, survives, table, takes};
 use super::*;
 use crate::inbound::HttpCall;
-use crate::testing::gateway::{Account, FakeTencent, Script};
+use crate::testing::gateway::{Account, Call, FakeTencent, Gateway, Script};
 use proptest::prelude::*;
 
 const TEXT: &str = "【测试签名】会员，新品8折。拒收请回复R";
 const PATH: &str = crate::testing::gateway::CALLBACK_PATH;
 
+/// Open all day, as the tests run at any time.
 fn fake() -> FakeTencent {
-    FakeTencent::default()
+    FakeTencent { hours: None, ..FakeTencent::default() }
 }
 
 fn make() -> Account {
@@ -76,6 +77,29 @@ fn only_a_success_with_an_id_is_accepted() {
     }
 }
 
+/// A request of ours, as the gateway gets it.
+fn told(gateway: &Gateway, at: &str) -> Verdict {
+    let (now, batch) = (at.parse().unwrap(), batch_for(&fixed(), 1, false));
+    let out = account().request(&batch.request(), "h", &Stamp { at: now, nonce: "n".into() }).unwrap();
+    let mut headers: Vec<(&str, &str)> = out.headers.iter().map(|(n, v)| (*n, v.as_ref())).collect();
+    headers.push(("host", "h"));
+    let call = Call { method: "POST", path: &out.path, query: &out.query, headers, body: &out.body };
+    let answer = gateway.handle(&call, now);
+    account().outcome(&batch.request(), Incoming { status: answer.status, body: &answer.body }).get(0)
+}
+
+#[test]
+fn at_night_the_platform_takes_no_marketing_and_the_account_rests() {
+    let gateway = Gateway::new(FakeTencent::default());
+    for night in ["2026-12-11T07:59:59+08:00", "2026-12-11T22:00:00+08:00"] {
+        let verdict = told(&gateway, night);
+        assert_eq!((verdict.outcome, gateway.totals().messages), (ACCOUNT, 0), "{night}");
+        assert!(matches!(verdict.consequence, Consequence::Rest(_)), "{night}");
+    }
+    assert_eq!(told(&gateway, "2026-12-11T08:00:00+08:00").outcome, Outcome::Accepted);
+    assert_eq!(told(&gateway, "2026-12-11T21:59:59+08:00").outcome, Outcome::Accepted);
+}
+
 #[tokio::test]
 async fn pushes_need_the_secret_path() {
     let (report, reply) = pushes(account(), make(), &batch_for(&fixed(), 1, false)).await;
@@ -87,6 +111,32 @@ async fn pushes_need_the_secret_path() {
         let f = fake();
         let closed = Tencent::new(f.secret_id, Secret::new(f.secret_key), f.app_id);
         assert_eq!(closed.inbound(&call).unwrap_err(), InboundError::NotOffered);
+    }
+}
+
+#[test]
+fn a_time_that_cannot_be_read_is_when_it_came() {
+    let now = Timestamp::from_millis(1_796_954_400_000);
+    let push = r#"{"mobile":"13800000001","text":"R","time":"soon"}"#;
+    let call = HttpCall { received_at: Some(now), ..HttpCall::new("POST", PATH, "", push) };
+    let pulled = |what, set: &str| {
+        let body = format!(r#"{{"Response":{{{set},"RequestId":"r"}}}}"#);
+        account().pulled(what, Incoming { status: 200, body: body.as_bytes() }, now).unwrap().events
+    };
+    let mut events = account().inbound(&call).unwrap().events;
+    events.extend(pulled(
+        Pull::Replies,
+        r#""PullSmsReplyStatusSet":[{"PhoneNumber":"+8613800000001","ReplyContent":"R"},
+            {"PhoneNumber":"+8613800000002","ReplyContent":"R","ReplyTime":1.5}]"#,
+    ));
+    events.extend(pulled(
+        Pull::Reports,
+        r#""PullSmsSendStatusSet":[{"PhoneNumber":"+8613800000001","Description":"MX:0012"}]"#,
+    ));
+    assert_eq!(events.len(), 4);
+    for event in events {
+        assert_eq!(if let Inbound::Reply(r) = &event { r.at } else { now }, now);
+        assert_eq!(if let Inbound::Report(r) = &event { r.at } else { now }, now);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The bytes of an HTTP platform as pure functions ([`Wire`]), and the one place that sends them ([`Http`]).
 
 use super::{Asked, Found, Outcome, Profile, PullError, Request, Verdict, Verdicts};
-use crate::clock::Stamp;
+use crate::clock::{Stamp, Timestamp};
 use crate::inbound::{Callback, HttpAnswer, HttpCall, InboundError, Pull, Pulled};
 use crate::phone::Phone;
 use std::borrow::Cow;
@@ -57,12 +57,13 @@ pub trait Wire: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// What the answer to a pull holds. An answer that cannot be read is an error, never an empty page.
+    /// What the answer to a pull holds, which came at `at`: the time of an event that tells none. An answer that cannot be
+    /// read is an error, never an empty page.
     ///
     /// # Errors
     /// [`PullError::Refused`] with the platform's code, [`PullError::Unreadable`].
-    fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
-        let _ = (what, answer);
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
+        let _ = (what, answer, at);
         Err(PullError::NotOffered)
     }
 }
@@ -247,14 +248,15 @@ pub fn settle<W: Wire + ?Sized>(wire: &W, request: &Request<'_>, answer: Incomin
     }
 }
 
-/// The mainland number in a platform's spelling: eleven digits, bare or behind `+86`, `0086` or `86`.
+/// The mainland number in a platform's spelling: eleven digits, bare or behind `+86`, `0086` or `86`; else in any spelling
+/// that a person's number is read from, as a refusal must not be lost over a blank or full-width digits.
 pub(crate) fn phone_of(s: &str) -> Option<Phone> {
     let s = s.trim();
     let n = ["+86", "0086", "86"].iter().find_map(|p| s.strip_prefix(p).filter(|r| r.len() == 11)).unwrap_or(s);
-    if n.len() != 11 || !n.starts_with('1') || !n.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
+    if n.len() == 11 && n.starts_with('1') && n.bytes().all(|b| b.is_ascii_digit()) {
+        return n.parse().ok().and_then(|n| Phone::from_u64(n).ok());
     }
-    n.parse().ok().and_then(|n| Phone::from_u64(n).ok())
+    Phone::parse(s).ok()
 }
 
 /// At most so many items in one callback.
@@ -319,7 +321,8 @@ mod http {
     use crate::clock::{Clock, Stamp, Timestamp};
     use crate::inbound::{Callback, HttpCall, InboundError, Pull, Pulled};
     use crate::provider::{
-        Answer, Asked, Consequence, Found, Lookup, Outcome, Profile, Provider, PullError, Request, Verdict, Verdicts,
+        Answer, Asked, Blame, Consequence, Found, Lookup, Outcome, Profile, Provider, PullError, Request, Verdict,
+        Verdicts,
     };
     use bytes::Bytes;
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -593,7 +596,8 @@ mod http {
         }
 
         /// The same bytes again, to a platform whose documents make them one message. Only an acceptance says something
-        /// about the first attempt, and only about the person it names: a refusal may be about the second alone.
+        /// about the first attempt, and only about the person it names: a refusal may be about the second alone. Yet whom
+        /// it names as listed or dead is that, whatever became of the first.
         async fn once_more(&self, out: Outgoing, doubt: Verdicts, request: &Request<'_>) -> Verdicts {
             let left = request.time_left(&*self.clock);
             if left.is_zero() || left < self.connect_timeout {
@@ -601,13 +605,28 @@ mod http {
             }
             let gate = Arc::new(Gate::until(self.clock.clone(), request.deadline()));
             let (second, _) = self.attempt(out, &gate, request).await;
-            if let Verdicts::Same(second) = second {
-                return if second.outcome == Outcome::Accepted { Verdicts::Same(second) } else { doubt };
+            let count = request.tickets().len();
+            match second {
+                Verdicts::Same(v) if v.outcome == Outcome::Accepted => return Verdicts::Same(v),
+                Verdicts::Same(_) if count > 1 => return doubt,
+                Verdicts::Same(_) | Verdicts::Each(_) => {}
             }
-            let proven = |i| Some(second.get(i)).filter(|v| v.outcome == Outcome::Accepted);
-            let each: Vec<_> =
-                (0..request.tickets().len()).map(|i| proven(i).unwrap_or_else(|| doubt.get(i))).collect();
-            if each.iter().any(|v| v.outcome == Outcome::Accepted) { Verdicts::Each(each) } else { doubt }
+            let told = |i| {
+                let v = second.get(i);
+                match (v.outcome, v.consequence) {
+                    (Outcome::Accepted, _) => Some(v),
+                    (
+                        Outcome::Rejected(Blame::Person),
+                        Consequence::StopEveryone | Consequence::StopOwner | Consequence::SuspendNumber,
+                    ) => Some(Verdict { outcome: Outcome::Unknown, ..v }),
+                    _ => None,
+                }
+            };
+            let told: Vec<Option<Verdict>> = (0..count).map(told).collect();
+            if told.iter().all(Option::is_none) {
+                return doubt;
+            }
+            Verdicts::Each(told.into_iter().enumerate().map(|(i, v)| v.unwrap_or_else(|| doubt.get(i))).collect())
         }
 
         async fn wait_for_budget(&self, per_second: u16) {
@@ -682,7 +701,7 @@ mod http {
                 Exchange::Answer { status, body } => {
                     let answer = Incoming { status, body: &body };
                     if answer.is_spoken() {
-                        self.wire.pulled(what, answer)
+                        self.wire.pulled(what, answer, self.clock.now())
                     } else {
                         Err(PullError::NoAnswer("http_status"))
                     }

@@ -57,7 +57,8 @@ impl Yunpian {
         Self { apikey, uid: false, door: Door::default(), profile: PROFILE }
     }
 
-    /// Reads `YUNPIAN_APIKEY` and, where set, `YUNPIAN_CALLBACK_PATH`; `YUNPIAN_UID=1` says that `uid` is opened.
+    /// Reads `YUNPIAN_APIKEY` and, where set, `YUNPIAN_CALLBACK_PATH` and `YUNPIAN_CALLBACK_SOURCES`; `YUNPIAN_UID=1` says
+    /// that `uid` is opened.
     ///
     /// # Errors
     /// [`MissingVariable`] when the apikey is unset.

@@ -91,7 +91,9 @@ list! { $
     a_begin_charges_once_and_what_was_not_sent_gives_it_back
     one_code_for_many_goes_back_in_halves_until_one_fails
     one_code_for_many_is_a_doubt_where_calls_are_not_taken_whole
+    a_rest_told_of_many_rests_the_account_and_blames_nobody
     verdicts_by_position_reach_their_people
+    a_list_named_in_doubt_stops_its_person_alone
     a_doubt_keeps_its_charge_and_is_never_begun_again
     proof_of_absence_plans_a_row_again_once
     a_shard_that_is_held_is_not_given_again
@@ -542,6 +544,16 @@ async fn one_code_for_many_is_a_doubt_where_calls_are_not_taken_whole(b: Bench) 
     assert_eq!(begun(&b.begin(&c, 100, 100).await), 0);
 }
 
+async fn a_rest_told_of_many_rests_the_account_and_blames_nobody(b: Bench) {
+    let (_, c) = b.ready(4).await;
+    let request = b.begin(&c, 2, 2).await.requests.swap_remove(0);
+    let later = Verdict::rejected(Blame::Person, Consequence::Rest(Duration::from_secs(60)), "too often");
+    b.settle(&request, Verdicts::Same(later), false).await;
+    assert_eq!((b.count(&c, State::Unknown).await, b.count(&c, State::Failed).await), (2, 0));
+    let account = sure(async || b.store.account(&account()).await).await.expect("an account");
+    assert!(account.rest_until > b.clock.now());
+}
+
 async fn verdicts_by_position_reach_their_people(b: Bench) {
     let (_, c) = b.ready(5).await;
     let rows = b.begin(&c, 100, 100).await;
@@ -561,6 +573,35 @@ async fn verdicts_by_position_reach_their_people(b: Bench) {
         let stopped = sure(async || b.store.person(row.rid, Vec::new()).await).await.expect("a person");
         assert_eq!(stopped.person.stops().count(), usize::from(i == 1));
     }
+}
+
+async fn a_list_named_in_doubt_stops_its_person_alone(b: Bench) {
+    let listed = |consequence| Verdict { consequence, ..Verdict::unknown("blacklist") };
+    let (_, c) = b.ready(6).await;
+    let rows = b.begin(&c, 3, 3).await;
+    let many = &rows.requests[0];
+    let some = vec![Verdict::accepted("id-1"), listed(Consequence::StopOwner), Verdict::unknown("timeout")];
+    b.settle(many, Verdicts::Each(some), false).await;
+    let one = b.begin(&c, 1, 1).await.requests.swap_remove(0);
+    b.settle(&one, doubt(), false).await;
+    // The doubt stays, and a late answer may still name the person.
+    b.settle(&one, Verdicts::Same(listed(Consequence::StopEveryone)), false).await;
+    let all = b.begin(&c, 2, 2).await.requests.swap_remove(0);
+    // One word for many names nobody, and an account is not held by a doubt.
+    b.settle(&all, Verdicts::Same(listed(Consequence::StopEveryone)), false).await;
+    b.settle(&all, Verdicts::Each(vec![listed(Consequence::Hold), Verdict::unknown("timeout")]), false).await;
+    let stops = async |rid| {
+        let found = sure(async || b.store.person(rid, Vec::new()).await).await.expect("a person");
+        found.person.stops().count()
+    };
+    for (request, wanted) in [(many, &[0, 1, 0][..]), (&one, &[1]), (&all, &[0, 0])] {
+        for (row, wanted) in request.rows.iter().zip(wanted) {
+            assert_eq!(stops(row.rid).await, *wanted);
+        }
+    }
+    assert_eq!((b.count(&c, State::Accepted).await, b.count(&c, State::Unknown).await), (1, 5));
+    let account = sure(async || b.store.account(&account()).await).await.expect("an account");
+    assert!(account.hold.is_none());
 }
 
 async fn a_doubt_keeps_its_charge_and_is_never_begun_again(b: Bench) {

@@ -1,9 +1,11 @@
 //! Requests, answers and callbacks of the platforms. `OPTIN106_PROVIDER_VECTORS` names another folder of the same form.
 
 use optin106::clock::Timestamp;
-use optin106::inbound::HttpCall;
-use optin106::provider::Outcome;
-use optin106::provider::sign;
+use optin106::id::Reference;
+use optin106::inbound::{HttpCall, Pull};
+use optin106::phone::Phone;
+use optin106::provider::wire::Step;
+use optin106::provider::{Asked, Found, Outcome, PullError, sign};
 use optin106::testing::vectors::{self, BuiltRequest};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -190,10 +192,13 @@ fn headers(built: &BuiltRequest, vector: &Value, same_body: bool) -> Result<(), 
         FREE.contains(&name) || listed.any(|l| l.eq_ignore_ascii_case(name))
     };
     let header = |name: &str| built.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
-    // A request of ours that always carries one more header of the platform's signs it too; the vector's own signature
-    // is checked by itself.
+    // A request of ours that always signs one more header of the platform's cannot have the vector's signature, which is
+    // checked by itself.
     let has = |name: &str| expected.keys().any(|k| k.eq_ignore_ascii_case(name));
-    let more = built.headers.iter().any(|(n, _)| n.starts_with("x-") && !has(n));
+    // Where the signature names no headers, it covers all of the platform's.
+    let ours = header("authorization").and_then(signed);
+    let signs = |n: &str| n.starts_with("x-") && ours.is_none_or(|list| list.split(';').any(|s| s == n));
+    let more = built.headers.iter().any(|(n, _)| signs(n) && !has(n));
     for (name, value) in expected {
         let name = name.to_ascii_lowercase();
         let wanted = value.as_str().unwrap_or_default();
@@ -302,6 +307,135 @@ fn response(file: &File, item: &Value) -> Result<(), String> {
     Ok(())
 }
 
+/// Our fields and the platform's, in the rows at this place of a body.
+struct Rows(&'static str, Fields);
+
+/// Pages that platforms tell when they are asked: whose, which, what was asked for, and the rows. `None` where ours is not
+/// offered, whatever the platform would say.
+const PULLED: &[(&str, &str, Pull, Option<Rows>)] = &[
+    (
+        "chuanglan",
+        "pull_report",
+        Pull::Reports,
+        Some(Rows("/result", &[("phone", "/mobile"), ("code", "/status"), ("provider_id", "/msgId")])),
+    ),
+    (
+        "chuanglan",
+        "pull_mo",
+        Pull::Replies,
+        Some(Rows("/result", &[("phone", "/mobile"), ("text", "/messageContent")])),
+    ),
+    (
+        "cmcc_mas",
+        "report",
+        Pull::Reports,
+        Some(Rows("", &[("phone", "/mobile/0"), ("code", "/errorCode"), ("provider_id", "/msgGroup")])),
+    ),
+    ("cmcc_mas", "deliver", Pull::Replies, Some(Rows("", &[("phone", "/mobile"), ("text", "/smsContent")]))),
+    ("jdcloud", "status_report", Pull::Reports, None),
+    ("jdcloud", "reply", Pull::Replies, Some(Rows("/result/data", &[("phone", "/phoneNum"), ("text", "/content")]))),
+    ("montnets", "get_rpt", Pull::Reports, Some(Rows("/rpts", &[("phone", "/mobile"), ("code", "/errcode")]))),
+    ("montnets", "get_rpt_empty", Pull::Reports, Some(Rows("/none", &[]))),
+    ("montnets", "get_mo", Pull::Replies, Some(Rows("/mos", &[("phone", "/mobile"), ("extension", "/exno")]))),
+    (
+        "tencent",
+        "pull_send_status",
+        Pull::Reports,
+        Some(Rows(
+            "/Response/PullSmsSendStatusSet",
+            &[("phone", "/SubscriberNumber"), ("code", "/Description"), ("provider_id", "/SerialNo")],
+        )),
+    ),
+    (
+        "tencent",
+        "pull_reply_status",
+        Pull::Replies,
+        Some(Rows(
+            "/Response/PullSmsReplyStatusSet",
+            &[("phone", "/SubscriberNumber"), ("text", "/ReplyContent"), ("signature", "/SignName")],
+        )),
+    ),
+    ("tencent", "pull_empty", Pull::Reports, Some(Rows("/Response/PullSmsSendStatusSet", &[]))),
+];
+
+/// Records that platforms tell of one message: whose, which, when it was begun, its text, and its id. Where our reference
+/// stands in a record, the vectors write `out-0001`.
+const FOUND: &[(&str, &str, &str, &str, &str)] = &[
+    ("qiniu", "query", "2019-05-24T18:06:30+08:00", "【测试签名】...", "112"),
+    ("tencent", "pull_send_status", "2026-03-01T10:00:05+08:00", "", "5000:1045710669157053657849499619"),
+    (
+        "volcengine",
+        "send_details",
+        "2026-03-01T10:00:05+08:00",
+        "【测试签名】会员您好,新品8折。拒收请回复R",
+        "bde1b10d-0000-460f-abcd-000000000001",
+    ),
+];
+const REFERENCE: &str = "00112233445566778899aabbccddeeff";
+
+#[test]
+fn provider_pages_and_records() {
+    let (mut tally, files) = (Tally::default(), files("provider_pages_and_records"));
+    let sample = |provider: &str, name: &str| {
+        let mut of = files.iter().filter(|f| f.provider == provider && f.name.ends_with("/responses.json"));
+        let json = &of.next().ok_or("no responses.json")?.json;
+        let mut all = [&json["items"], &json["samples"]].into_iter().filter_map(|v| v.as_array()).flatten();
+        all.find(|i| i["name"] == name).ok_or("no such sample")
+    };
+    for (provider, name, what, rows) in PULLED {
+        let done =
+            sample(provider, name).map_err(str::to_owned).and_then(|i| pulled(provider, i, *what, rows.as_ref()));
+        tally.case(&format!("{provider} {name} {what:?}"), done);
+    }
+    for (provider, name, begun, text, id) in FOUND {
+        let done = sample(provider, name).map_err(str::to_owned).and_then(|i| found(provider, i, begun, text, id));
+        tally.case(&format!("{provider} {name} found"), done);
+    }
+    // What Aliyun knows is ours by our reference, and has no other id.
+    let details = sample("aliyun", "query_details_delivered").map_err(str::to_owned);
+    let done = details.and_then(|i| found("aliyun", i, "2026-03-01T10:00:05+08:00", "", REFERENCE));
+    tally.case("aliyun query_details_delivered found", done);
+    tally.finish("provider_pages_and_records");
+}
+
+/// A page: every row becomes an event with the row's own values and time.
+fn pulled(provider: &str, item: &Value, what: Pull, rows: Option<&Rows>) -> Result<(), String> {
+    let body = item["body"].as_str().unwrap_or_default();
+    let read = vectors::provider_pulled(provider, what, 200, body.as_bytes(), Timestamp::EPOCH).ok_or("no asker")?;
+    let Some(Rows(place, fields)) = rows else {
+        return equal("offered", read, Err(PullError::NotOffered));
+    };
+    let events = read.map_err(|e| e.to_string())?;
+    let json: Value = serde_json::from_str(body).map_err(|e| e.to_string())?;
+    let rows = json.pointer(place).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+    equal("events", events.len(), rows.len())?;
+    for (event, row) in events.iter().zip(rows) {
+        equal("kind", event["kind"] == "reply", what == Pull::Replies)?;
+        equal("a time of its own", event["at"].as_str() != Some(&*Timestamp::EPOCH.to_string()), true)?;
+        for (ours, theirs) in *fields {
+            equal(ours, Some(&event[ours]), row.pointer(theirs))?;
+        }
+    }
+    Ok(())
+}
+
+/// A record is ours by our reference, or by text and time; another's number, time and text are not.
+fn found(provider: &str, item: &Value, begun: &str, text: &str, id: &str) -> Result<(), String> {
+    let body = item["body"].as_str().unwrap_or_default().replace("out-0001", REFERENCE);
+    let reference = Reference::parse(REFERENCE).ok_or("a reference")?;
+    let ask = |phone: u64, reference, begun_at, text: &str| {
+        let phone = Phone::from_u64(phone).map_err(|e| e.to_string())?;
+        let asked = Asked { phone, reference, provider_id: None, begun_at, text: Some(text) };
+        Ok::<_, String>(vectors::provider_found(provider, &asked, 200, body.as_bytes()).ok_or("no asker")?)
+    };
+    let begun: Timestamp = begun.parse().map_err(|_| "a time")?;
+    let ours = Step::Done(Found::Accepted { id: id.to_owned() });
+    equal("ours", ask(13_800_000_001, reference, begun, text)?, ours.clone())?;
+    let other = Reference::parse(&REFERENCE.replace("00", "99")).ok_or("a reference")?;
+    equal("another's", ask(13_900_000_002, reference, begun, text)? == ours, false)?;
+    equal("another text", ask(13_800_000_001, other, begun, "【测试签名】别的。拒收请回复R")? == ours, false)
+}
+
 /// A callback as a vector tells it: `request` of a callback vector, or an item of the sample answers.
 fn call_of(told: &Value, at: Option<Timestamp>) -> HttpCall {
     let text = |k: &str| told[k].as_str().unwrap_or_default();
@@ -327,43 +461,63 @@ fn call_of(told: &Value, at: Option<Timestamp>) -> HttpCall {
 
 type Fields = &'static [(&'static str, &'static str)];
 
-/// Our fields and the platform's, where a push's rows are compared one by one.
-const PUSHED: &[(&str, Fields)] = &[
+/// Our fields and the platform's, where a push's rows are compared one by one, and where they stand in the body.
+const PUSHED: &[(&str, Rows)] = &[
     (
         "aliyun",
-        &[
-            ("phone", "phone_number"),
-            ("code", "err_code"),
-            ("delivered", "success"),
-            ("provider_id", "biz_id"),
-            ("text", "content"),
-            ("extension", "dest_code"),
-            ("signature", "sign_name"),
-        ],
+        Rows(
+            "",
+            &[
+                ("phone", "/phone_number"),
+                ("code", "/err_code"),
+                ("delivered", "/success"),
+                ("provider_id", "/biz_id"),
+                ("text", "/content"),
+                ("extension", "/dest_code"),
+                ("signature", "/sign_name"),
+            ],
+        ),
     ),
     (
         "baidu",
-        &[
-            ("phone", "mobile"),
-            ("code", "carrierCode"),
-            ("provider_id", "messageId"),
-            ("text", "content"),
-            ("extension", "userExtId"),
-            ("signature", "sign"),
-        ],
+        Rows(
+            "",
+            &[
+                ("phone", "/mobile"),
+                ("code", "/carrierCode"),
+                ("provider_id", "/messageId"),
+                ("text", "/content"),
+                ("extension", "/userExtId"),
+                ("signature", "/sign"),
+            ],
+        ),
+    ),
+    (
+        "netease",
+        Rows(
+            "/objects",
+            &[("phone", "/mobile"), ("code", "/result"), ("provider_id", "/sendid"), ("text", "/content")],
+        ),
+    ),
+    (
+        "qiniu",
+        Rows("/items", &[("phone", "/mobile"), ("code", "/error"), ("text", "/content"), ("extension", "/dest_code")]),
     ),
     (
         "tencent",
-        &[
-            ("phone", "mobile"),
-            ("code", "errmsg"),
-            ("provider_id", "sid"),
-            ("text", "text"),
-            ("extension", "extend"),
-            ("signature", "sign"),
-        ],
+        Rows(
+            "",
+            &[
+                ("phone", "/mobile"),
+                ("code", "/errmsg"),
+                ("provider_id", "/sid"),
+                ("text", "/text"),
+                ("extension", "/extend"),
+                ("signature", "/sign"),
+            ],
+        ),
     ),
-    ("volcengine", &[("phone", "mobile"), ("provider_id", "message_id"), ("text", "content")]),
+    ("volcengine", Rows("", &[("phone", "/mobile"), ("provider_id", "/message_id"), ("text", "/content")])),
 ];
 
 /// A push: every row becomes an event with the row's own values.
@@ -377,17 +531,20 @@ fn pushed(provider: &str, item: &Value) -> Result<(), String> {
         let got: Value = serde_json::from_str(&read.reply).map_err(|e| e.to_string())?;
         equal("reply", &got, &item["reply"])?;
     }
-    let fields = PUSHED.iter().find(|(name, _)| *name == provider).map(|(_, fields)| *fields);
-    let json = item["body_json"].as_array().map(Vec::as_slice);
-    let rows = json.or_else(|| item["body_json"].is_object().then(|| std::slice::from_ref(&item["body_json"])));
-    let (Some(rows), Some(fields)) = (rows, fields) else {
+    let Some((_, Rows(place, fields))) = PUSHED.iter().find(|(name, _)| *name == provider) else {
         return equal("any event", read.events.is_empty(), false);
     };
+    let json: Value =
+        serde_json::from_str(item["body"].as_str().unwrap_or_default()).map_err(|e| format!("the body: {e}"))?;
+    let rows = json.pointer(place).ok_or("no rows")?;
+    let rows = rows.as_array().map_or(std::slice::from_ref(rows), Vec::as_slice);
     equal("events", read.events.len(), rows.len())?;
     for (event, row) in read.events.iter().zip(rows) {
-        for (ours, theirs) in fields {
-            if !row[theirs].is_null() && row[theirs] != "" {
-                equal(ours, &event[ours], &row[theirs])?;
+        for (ours, theirs) in *fields {
+            // Numbers and ids may come as either.
+            let word = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+            if let Some(theirs) = row.pointer(theirs).filter(|v| !v.is_null() && **v != "") {
+                equal(ours, word(&event[ours]), word(theirs))?;
             }
         }
     }

@@ -106,6 +106,7 @@ impl<'a> Settler<'a> {
         if matches!(call.state, RequestState::Accepted | RequestState::Mixed | RequestState::NoReport) {
             return Ok(());
         }
+        self.listed_in_doubt(&call, s)?;
         let was_doubt = matches!(call.state, RequestState::Unknown | RequestState::Unresolved);
         if was_doubt && leaves_all_in_doubt(s) {
             // Nothing new: the doubt stays as it is, and its account is not blamed again.
@@ -133,6 +134,19 @@ impl<'a> Settler<'a> {
             }
         }
         if waiting { self.waiting_reports(&call, s.reference) } else { Ok(()) }
+    }
+
+    /// Whom an answer names as listed or dead is that, whatever became of the message.
+    fn listed_in_doubt(&mut self, call: &Call, s: &Settlement) -> Result<()> {
+        let told = match &s.answer.verdicts {
+            Verdicts::Same(v) if s.rids.len() == 1 => std::slice::from_ref(v),
+            Verdicts::Same(_) => &[],
+            Verdicts::Each(told) => told,
+        };
+        for (rid, v) in s.rids.iter().zip(told).filter(|(_, v)| v.outcome == Outcome::Unknown) {
+            self.consequence(call, s.reference, *rid, v)?;
+        }
+        Ok(())
     }
 
     /// A late answer says that the platform took them: rows whose doubt was ended otherwise follow the request again.
@@ -181,7 +195,11 @@ impl<'a> Settler<'a> {
                 self.done.accepted += s.rids.len() as u64;
                 self.well(call.account)
             }
-            _ if is_doubt(v, s) => self.doubt(call, s, v),
+            _ if is_doubt(v, s) => {
+                self.doubt(call, s, v)?;
+                // Nobody is blamed, yet the account was told to wait.
+                if matches!(v.consequence, Consequence::Rest(_)) { self.account(call.account, v) } else { Ok(()) }
+            }
             Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
                 self.request(call, RequestState::Mixed, v, None)?;
                 self.back(call, &s.rids, self.tx.now, None)?;

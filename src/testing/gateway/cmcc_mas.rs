@@ -7,8 +7,8 @@ use crate::provider::sign;
 use base64::Engine as _;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A cloud MAS account and what is approved for it.
 #[derive(Clone)]
@@ -23,6 +23,8 @@ pub struct FakeCmccMas {
     pub signatures: BTreeMap<String, String>,
     /// How many reports were pulled: each is told once. Clones share it.
     pub pulled: Arc<AtomicUsize>,
+    /// Replies that wait for a pull: number and text. Clones share them.
+    pub replies: Arc<Mutex<Vec<(u64, String)>>>,
 }
 
 impl Default for FakeCmccMas {
@@ -34,6 +36,7 @@ impl Default for FakeCmccMas {
             secret_key: "FakeSecret!dev".into(),
             signatures: BTreeMap::from([("测试签名".into(), "FAKEsign01".into())]),
             pulled: Arc::default(),
+            replies: Arc::default(),
         }
     }
 }
@@ -93,7 +96,7 @@ impl FakeCmccMas {
                 Err(no("InvalidUsrOrPwd"))
             }
             ("POST", "/sms/report") => Ok(self.reports(desk)),
-            ("POST", "/sms/deliver") => Ok(Reply::json(200, "[]".into())),
+            ("POST", "/sms/deliver") => Ok(self.told(now)),
             _ => Err(no("InvalidMessage")),
         }
     }
@@ -131,6 +134,14 @@ impl FakeCmccMas {
                 Ok(Reply { fault, ..Reply::json(200, body.to_string()) })
             }
         }
+    }
+
+    /// What was replied since the last pull.
+    fn told(&self, now: Timestamp) -> Reply {
+        let mut waiting = self.replies.lock().unwrap_or_else(PoisonError::into_inner);
+        let row = |(number, text): (u64, String)| json!({"smsContent": text, "mobile": number.to_string(), "sendTime": now.to_beijing(), "addSerial": ""});
+        let rows: Vec<Value> = waiting.drain(..).map(row).collect();
+        Reply::json(200, Value::from(rows).to_string())
     }
 
     /// What was taken since the last pull, as delivered.

@@ -1,12 +1,12 @@
 //! Huawei Cloud as a function: both signatures, batchSendSms.
 
-use super::{Call, Desk, Line, Order, PushedReply, PushedReport, Refusals, Reply, Row, Ruling, params};
+use super::{Call, Desk, Line, Order, PushedReply, PushedReport, Refusals, Reply, Row, Ruling, number, params};
 use crate::clock::Timestamp;
 use crate::inbound::HttpCall;
 use crate::message::rendition::TemplateBinding;
 use crate::provider::huawei::{self, Given, SdkHmac, Signing};
 use crate::provider::sign;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 /// 15 minutes for AK/SK, a day for X-WSSE.
@@ -30,6 +30,8 @@ pub struct FakeHuawei {
     pub push_key: Option<(String, String)>,
     /// How the provider of this account signs; the platform takes either.
     pub signing: Signing,
+    /// When marketing is taken, in minutes of Beijing's day; at any time when `None`.
+    pub hours: Option<(u16, u16)>,
 }
 
 impl Default for FakeHuawei {
@@ -47,6 +49,7 @@ impl Default for FakeHuawei {
             )]),
             push_key: Some(("testPushAppKey000001".into(), "testPushAppSecret000001".into())),
             signing: Signing::AkSk,
+            hours: Some((8 * 60, 22 * 60)),
         }
     }
 }
@@ -251,13 +254,27 @@ impl Turn<'_> {
         let text: Arc<str> = format!("【{}】{filed}", self.account.signature).into();
         let id = |i: usize| format!("2ea20735-0000-4376-afbf-{:012}_{}", self.desk.serial, i + 1).into();
         let line = |(i, n): (usize, &str)| Line { written: n.to_owned(), text: text.clone(), id: id(i) };
-        let lines = numbers.into_iter().enumerate().map(line).collect();
+        if super::is_closed(self.account.hours, now) {
+            // "Cannot be sent": with which code stands in no page.
+            return Err(no("E999998"));
+        }
+        // Of a number that comes again one is sent.
+        let mut known = HashSet::new();
+        let is_new = |line: &Line| number(&line.written).is_none_or(|n| known.insert(n));
+        let (lines, again): (Vec<Line>, Vec<Line>) = numbers.into_iter().enumerate().map(line).partition(is_new);
         match self.desk.rule(Order { reference, template: Some(template), lines }, Refusals::Each("E200025"), now) {
             Ruling::Broken(reply) => Ok(reply),
             Ruling::Refused(code) => Err(Refused(code)),
             Ruling::Throttled => Err(no("E200015")),
             Ruling::UnknownCode => Err(no("E999999")),
-            Ruling::Taken(rows, fault) => Ok(Reply { fault, ..self.rows(&rows, now) }),
+            Ruling::Taken(mut rows, fault) => {
+                let refused = |Line { written, text, id }| {
+                    let number = number(&written).unwrap_or_default();
+                    Row { number, written, text, id, refused: Some("E200041".into()) }
+                };
+                rows.extend(again.into_iter().map(refused));
+                Ok(Reply { fault, ..self.rows(&rows, now) })
+            }
         }
     }
 

@@ -642,6 +642,13 @@ struct Row {
     refused: Option<String>,
 }
 
+/// Whether a platform with these hours takes no marketing now.
+fn is_closed(hours: Option<(u16, u16)>, now: Timestamp) -> bool {
+    let time = now.civil().time();
+    let minute = time.hour() as u16 * 60 + time.minute() as u16;
+    hours.is_some_and(|(from, to)| !(from..to).contains(&minute))
+}
+
 /// How a valid send was ruled.
 enum Ruling {
     /// Taken, and answered in a way that no platform does.

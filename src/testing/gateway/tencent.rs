@@ -7,8 +7,8 @@ use crate::message::rendition::TemplateBinding;
 use crate::provider::sign::{self, Scoped};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 const SKEW_MS: i64 = 5 * 60 * 1000;
 
@@ -29,6 +29,10 @@ pub struct FakeTencent {
     pub variables: bool,
     /// How many statuses were pulled: each is told once. Clones share it.
     pub pulled: Arc<AtomicUsize>,
+    /// Replies that wait for a pull: number and text. Clones share them.
+    pub replies: Arc<Mutex<Vec<(u64, String)>>>,
+    /// When marketing is taken, in minutes of Beijing's day; at any time when `None`.
+    pub hours: Option<(u16, u16)>,
 }
 
 impl Default for FakeTencent {
@@ -46,6 +50,8 @@ impl Default for FakeTencent {
             ]),
             variables: false,
             pulled: Arc::default(),
+            replies: Arc::default(),
+            hours: Some((8 * 60, 22 * 60)),
         }
     }
 }
@@ -146,7 +152,7 @@ impl Turn<'_> {
             Some("SendSms") => self.send(&body, now),
             Some("PullSmsSendStatusByPhoneNumber") => self.statuses_of(&body),
             Some("PullSmsSendStatus") => self.queue(&body),
-            Some("PullSmsReplyStatus") => Ok(self.response(json!({"PullSmsReplyStatusSet": []}))),
+            Some("PullSmsReplyStatus") => self.replies(&body, now),
             _ => Err(no("InvalidAction")),
         }
     }
@@ -224,8 +230,17 @@ impl Turn<'_> {
         }
         let id = |i: usize| format!("5000:{:024}", self.desk.serial * 1000 + i as u64).into();
         let line = |(i, n): (usize, &str)| Line { written: n.to_owned(), text: seen.clone(), id: id(i) };
-        let order =
-            Order { reference, template: Some(template), lines: numbers.into_iter().enumerate().map(line).collect() };
+        let lines: Vec<Line> = numbers.into_iter().enumerate().map(line).collect();
+        if super::is_closed(self.account.hours, now) {
+            let closed = "FailedOperation.MarketingSendTimeConstraint";
+            let row = |Line { written, text, id }| {
+                let number = number(&written).unwrap_or_default();
+                sent(&Row { number, written, text, id, refused: Some(closed.into()) }, reference)
+            };
+            let rows: Vec<Value> = lines.into_iter().map(row).collect();
+            return Ok(self.response(json!({ "SendStatusSet": rows })));
+        }
+        let order = Order { reference, template: Some(template), lines };
         match self.desk.rule(order, Refusals::Each("InvalidParameterValue.IncorrectPhoneNumber"), now) {
             Ruling::Broken(reply) => Ok(reply),
             Ruling::Refused(code) => Err(Refused(code)),
@@ -267,6 +282,15 @@ impl Turn<'_> {
         Ok(self.response(json!({ "PullSmsSendStatusSet": rows })))
     }
 
+    /// What was replied and not told yet.
+    fn replies(&self, body: &Value, now: Timestamp) -> Result<Reply, Refused> {
+        let limit = page(body)?;
+        let mut waiting = self.account.replies.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = limit.min(waiting.len());
+        let rows: Vec<Value> = waiting.drain(..told).map(|reply| replied(reply, now)).collect();
+        Ok(self.response(json!({ "PullSmsReplyStatusSet": rows })))
+    }
+
     /// What was not told yet, as delivered; told once.
     fn queue(&self, body: &Value) -> Result<Reply, Refused> {
         let (all, limit) = (self.desk.gateway.accepted(), page(body)?);
@@ -275,6 +299,14 @@ impl Turn<'_> {
         self.account.pulled.fetch_sub(limit - rows.len(), Ordering::AcqRel);
         Ok(self.response(json!({ "PullSmsSendStatusSet": rows })))
     }
+}
+
+fn replied((number, said): (u64, String), now: Timestamp) -> Value {
+    json!({
+        "ExtendCode": "", "CountryCode": "86", "SubscriberNumber": number.to_string(),
+        "PhoneNumber": format!("+86{number}"), "SignName": "", "ReplyContent": said,
+        "ReplyTime": now.millis() / 1000,
+    })
 }
 
 fn page(body: &Value) -> Result<usize, Refused> {

@@ -53,6 +53,10 @@ impl Vectors for Suite {
         let account = Aliyun::new("", Secret::new("")).callbacks(Door::at(Secret::new(&*call.path)));
         (account.inbound(call), None)
     }
+
+    fn asker(&self) -> Option<Box<dyn Wire>> {
+        Some(Box::new(Aliyun::new("", Secret::new(""))))
+    }
 }
 
 fn account(credentials: &Value) -> Result<Aliyun, String> {

@@ -77,6 +77,10 @@ impl Vectors for Suite {
         }
         (account.inbound(call), None)
     }
+
+    fn asker(&self) -> Option<Box<dyn Wire>> {
+        Some(Box::new(Chuanglan::new("", Secret::new(""))))
+    }
 }
 
 /// A parameter as it travels: numbers joined, a template's values as JSON of strings.

@@ -49,4 +49,8 @@ impl Vectors for Suite {
     fn callback(&self, _: &Value, call: &HttpCall) -> (Result<Callback, InboundError>, Option<Value>) {
         (CmccMas::new("", "", Secret::new("")).inbound(call), None)
     }
+
+    fn asker(&self) -> Option<Box<dyn Wire>> {
+        Some(Box::new(CmccMas::new("", "", Secret::new(""))))
+    }
 }

@@ -76,4 +76,8 @@ impl Vectors for Suite {
     fn callback(&self, _: &Value, call: &HttpCall) -> (Result<Callback, InboundError>, Option<Value>) {
         (Jdcloud::new("", Secret::new(""), "").inbound(call), None)
     }
+
+    fn asker(&self) -> Option<Box<dyn Wire>> {
+        Some(Box::new(Jdcloud::new("", Secret::new(""), "")))
+    }
 }

@@ -22,9 +22,9 @@ mod volcengine;
 mod yunpian;
 
 use crate::clock::{Stamp, Timestamp};
-use crate::inbound::{Callback, HttpCall, Inbound, InboundError};
-use crate::provider::Outcome;
-use crate::provider::wire::{Class, CodeRow, Incoming, Outgoing};
+use crate::inbound::{Callback, HttpCall, Inbound, InboundError, Pull};
+use crate::provider::wire::{Class, CodeRow, Incoming, Outgoing, Step, Wire};
+use crate::provider::{Asked, Outcome, PullError};
 use serde_json::{Value, json};
 
 /// What a provider's vectors are run against.
@@ -56,6 +56,11 @@ trait Vectors: Sync {
     /// Reads a callback as a provider with these credentials would, whose door is at the call's path. `decoded` is what
     /// was signed, where vectors ask for it.
     fn callback(&self, credentials: &Value, call: &HttpCall) -> (Result<Callback, InboundError>, Option<Value>);
+
+    /// Who reads pulled pages and the answers to questions; `None` where nobody of ours asks the platform.
+    fn asker(&self) -> Option<Box<dyn Wire>> {
+        None
+    }
 }
 
 /// Every provider with vectors.
@@ -198,6 +203,23 @@ pub fn provider_callback(
     Some(read.map(|callback| seen(callback, decoded)))
 }
 
+/// The events of a pulled page that came at `at`, in the form of [`SeenCallback::events`].
+pub fn provider_pulled(
+    provider: &str,
+    what: Pull,
+    status: u16,
+    body: &[u8],
+    at: Timestamp,
+) -> Option<Result<Vec<Value>, PullError>> {
+    let read = of(provider)?.asker()?.pulled(what, Incoming { status, body }, at);
+    Some(read.map(|page| page.events.iter().map(event).collect()))
+}
+
+/// What an answer to a question says.
+pub fn provider_found(provider: &str, asked: &Asked<'_>, status: u16, body: &[u8]) -> Option<Step> {
+    Some(of(provider)?.asker()?.found(asked, 0, Incoming { status, body }))
+}
+
 /// A value as a parameter's text.
 fn text(v: &Value) -> String {
     v.as_str().map_or_else(|| v.to_string(), str::to_owned)
@@ -241,8 +263,8 @@ fn signed_names(authorization: &str) -> Result<&str, String> {
     Ok(rest.split(',').next().unwrap_or(rest))
 }
 
-fn seen(callback: Callback, decoded: Option<Value>) -> SeenCallback {
-    let event = |e: &Inbound| match e {
+fn event(event: &Inbound) -> Value {
+    match event {
         Inbound::Reply(r) => json!({
             "kind": "reply", "phone": r.phone.national(), "text": r.text, "extension": r.extension,
             "signature": r.signature, "at": r.at, "event_id": r.event_id,
@@ -252,7 +274,10 @@ fn seen(callback: Callback, decoded: Option<Value>) -> SeenCallback {
             "provider_id": r.provider_id, "reference": r.reference.map(|r| r.to_string()), "at": r.at,
             "event_id": r.event_id,
         }),
-    };
+    }
+}
+
+fn seen(callback: Callback, decoded: Option<Value>) -> SeenCallback {
     SeenCallback {
         events: callback.events.iter().map(event).collect(),
         decoded,

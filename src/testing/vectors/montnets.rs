@@ -47,6 +47,10 @@ impl Vectors for Suite {
             Err(_) => (Err(InboundError::Forged), None),
         }
     }
+
+    fn asker(&self) -> Option<Box<dyn Wire>> {
+        Some(Box::new(Montnets::new("https://127.0.0.1", "", Secret::new(""))))
+    }
 }
 
 /// A parameter as it travels: lists of numbers joined, texts encoded, also within rows.

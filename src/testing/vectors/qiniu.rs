@@ -68,6 +68,10 @@ impl Vectors for Suite {
         let account = Qiniu::new("", Secret::new("")).callbacks(Door::at(Secret::new(&*call.path)));
         (account.inbound(call), None)
     }
+
+    fn asker(&self) -> Option<Box<dyn Wire>> {
+        Some(Box::new(Qiniu::new("", Secret::new(""))))
+    }
 }
 
 fn body(params: &Value, ascii: bool) -> String {

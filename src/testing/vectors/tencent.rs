@@ -70,6 +70,10 @@ impl Vectors for Suite {
         let account = Tencent::new("", Secret::new(""), "").callbacks(Door::at(Secret::new(&*call.path)));
         (account.inbound(call), None)
     }
+
+    fn asker(&self) -> Option<Box<dyn Wire>> {
+        Some(Box::new(Tencent::new("", Secret::new(""), "")))
+    }
 }
 
 fn body<T: serde::Serialize + serde::de::DeserializeOwned>(params: &Value) -> Result<Vec<u8>, String> {

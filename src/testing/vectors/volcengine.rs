@@ -71,6 +71,10 @@ impl Vectors for Suite {
         let account = Volcengine::new("", Secret::new(""), "").callbacks(Door::at(Secret::new(&*call.path)));
         (account.inbound(call), None)
     }
+
+    fn asker(&self) -> Option<Box<dyn Wire>> {
+        Some(Box::new(Volcengine::new("", Secret::new(""), "")))
+    }
 }
 
 fn body<T: serde::Serialize + serde::de::DeserializeOwned>(params: &Value) -> Result<Vec<u8>, String> {
