@@ -144,7 +144,7 @@ impl Chuanglan {
         out
     }
 
-    fn free_text(&self, request: &Request<'_>) -> Result<Outgoing, Verdict> {
+    fn free_text(&self, request: &Request<'_>) -> Result<Outgoing, Verdicts> {
         let reference = request.reference().to_string();
         let mut common = vec![("report", "true"), ("uid", reference.as_str())];
         common.extend(request.rendition().extension().map(|e| ("extend", e)));
@@ -159,7 +159,7 @@ impl Chuanglan {
         Ok(self.call("/msg/v1/send/json", &[&own[..], &common].concat()))
     }
 
-    fn by_template(&self, request: &Request<'_>, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn by_template(&self, request: &Request<'_>, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let account = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
         let rendition = request.rendition();
         let template = rendition.template().ok_or_else(|| account("no_template"))?;
@@ -178,7 +178,7 @@ impl Chuanglan {
                 format!("[{}]", sign::json_object(filled.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
             }
             // Which object is whose is not documented: nobody gets another person's name.
-            [_, _, ..] if request.is_personal() => return Err(account("one_at_a_time")),
+            [_, _, ..] if request.is_personal() => return Err(account("one_at_a_time").into()),
             _ => String::new(),
         };
         if !values.is_empty() {
@@ -221,27 +221,24 @@ fn phones(request: &Request<'_>) -> String {
 
 /// `number,value,value;number,value,value`: what the platform drops silently when it is malformed, so nothing malformed
 /// leaves.
-fn groups(request: &Request<'_>, names: &[&str]) -> Result<String, Verdict> {
+fn groups(request: &Request<'_>, names: &[&str]) -> Result<String, Verdicts> {
     let no = |code| Verdict::rejected(Blame::Content, Consequence::None, code);
     if names.len() > MOST_VALUES {
-        return Err(no("too_many_values"));
+        return Err(no("too_many_values").into());
     }
-    let mut groups = String::with_capacity(request.tickets().len() * 32);
-    for ticket in request.tickets() {
-        if !groups.is_empty() {
-            groups.push(';');
-        }
-        groups.push_str(&ticket.phone().national());
+    let groups = Verdicts::parts(request, |ticket| {
+        let mut group = ticket.phone().national();
         for name in names {
             let value = value(ticket.params(), name).ok_or_else(|| no("missing_parameter"))?;
             if value.contains([',', ';']) {
                 return Err(no("separator_in_value"));
             }
-            groups.push(',');
-            groups.push_str(value);
+            group.push(',');
+            group.push_str(value);
         }
-    }
-    Ok(groups)
+        Ok(group)
+    })?;
+    Ok(groups.join(";"))
 }
 
 impl fmt::Debug for Chuanglan {
@@ -301,7 +298,7 @@ impl Wire for Chuanglan {
         &self.endpoint
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         match self.profile.form {
             Form::FreeText => self.free_text(request),
             Form::Template => self.by_template(request, stamp),

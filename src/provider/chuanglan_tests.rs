@@ -77,7 +77,8 @@ async fn what_is_claimed_is_what_happened() {
 
 fn refused(wire: &Chuanglan, batch: &Batch) -> (Outcome, String) {
     let stamp = Stamp { at: Timestamp::EPOCH, nonce: "n".into() };
-    let verdict = wire.request(&batch.request(), "h", &stamp).unwrap_err();
+    let verdicts = wire.request(&batch.request(), "h", &stamp).unwrap_err();
+    let verdict = verdicts.get(batch.tickets.len() - 1);
     (verdict.outcome, verdict.code)
 }
 
@@ -92,6 +93,13 @@ fn what_the_form_cannot_carry_does_not_leave() {
         let batch = personal_batch(source, &[vec![("name", "王")], vec![("name", value)]]);
         assert_eq!(refused(&account(), &batch), (CONTENT, code.into()), "{source} {value}");
     }
+    // Whoever brings it is refused; the others go back, and the account has done nothing to rest for.
+    let three = personal_batch("{name}您好", &["王", "王,李", "李"].map(|name| vec![("name", name)]));
+    let stamp = Stamp { at: Timestamp::EPOCH, nonce: "n".into() };
+    let verdicts = account().request(&three.request(), "h", &stamp).unwrap_err();
+    let unsent = Verdict::unsent("not_with_others", Consequence::Rest(Duration::ZERO));
+    let refusal = Verdict::rejected(Blame::Content, Consequence::None, "separator_in_value");
+    assert_eq!([0, 1, 2].map(|i| verdicts.get(i)), [unsent.clone(), refusal, unsent]);
     let many = "{a}，".repeat(21);
     assert_eq!(refused(&account(), &personal_batch(&many, &[vec![("a", "1")]])).1, "too_many_values");
     let two = personal_batch("会员{name}，新品8折。", &[vec![("name", "王")], vec![("name", "李")]]);

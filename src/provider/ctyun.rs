@@ -116,16 +116,16 @@ impl Wire for Ctyun {
         "https://sms-global.ctapi.ctyun.cn"
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let rendition = request.rendition();
         let refused = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
         let template = rendition.template().ok_or_else(|| refused("no_template"))?;
         if rendition.extension().is_some_and(|e| e.len() > 6) {
-            return Err(refused("extension_too_long"));
+            return Err(refused("extension_too_long").into());
         }
         let tickets = request.tickets();
         if request.is_personal() && tickets.len() != 1 {
-            return Err(refused("too_many_numbers"));
+            return Err(refused("too_many_numbers").into());
         }
         let numbers = tickets.iter().map(|t| t.phone().national()).collect::<Vec<_>>().join(",");
         let values = request.is_personal().then(|| {

@@ -109,13 +109,13 @@ impl Wire for Luosimao {
         "https://sms-api.luosimao.com"
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdicts> {
         let text = match request.tickets() {
             [only] => only.text().unwrap_or(request.rendition().text()),
             [] | [..] => request.rendition().text(),
         };
         if text.chars().count() > LONGEST {
-            return Err(Verdict::rejected(Blame::Content, Consequence::None, "too_long"));
+            return Err(Verdict::rejected(Blame::Content, Consequence::None, "too_long").into());
         }
         let numbers: Vec<String> = request.tickets().iter().map(|t| t.phone().national()).collect();
         Ok(self.call("send_batch.json", &[("mobile_list", &numbers.join(",")), ("message", text)]))

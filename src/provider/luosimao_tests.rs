@@ -78,7 +78,7 @@ fn a_long_text_never_leaves() {
     let mut batch = batch_for("", 1, false);
     std::sync::Arc::make_mut(&mut batch.rendition).text = "长".repeat(301);
     let stamp = Stamp { at: crate::clock::Timestamp::EPOCH, nonce: "n".into() };
-    let refused = account().request(&batch.request(), "h", &stamp).unwrap_err();
+    let refused = account().request(&batch.request(), "h", &stamp).unwrap_err().get(0);
     assert_eq!((refused.outcome, refused.code.as_str()), (CONTENT, "too_long"));
 }
 

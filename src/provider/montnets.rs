@@ -228,7 +228,7 @@ impl Wire for Montnets {
         &self.gateway
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let (rendition, tickets) = (request.rendition(), request.tickets());
         let reference = request.reference().to_string();
         let mut common: Vec<(&str, Value)> = Vec::with_capacity(3);
@@ -237,21 +237,18 @@ impl Wire for Montnets {
         }
         if let Some(extension) = rendition.extension() {
             if extension.len() > 6 || !extension.bytes().all(|b| b.is_ascii_digit()) {
-                return Err(Verdict::rejected(Blame::Account, Consequence::Hold, "extension"));
+                return Err(Verdict::rejected(Blame::Account, Consequence::Hold, "extension").into());
             }
             common.push(("exno", extension.into()));
         }
         common.push(("custid", reference.into()));
         if request.is_personal() {
-            let rows: Result<Vec<Value>, Verdict> = tickets
-                .iter()
-                .map(|t| {
-                    let content = self.content(t.text().unwrap_or(rendition.text()), rendition.signature())?;
-                    let own = [("mobile", t.phone().national().into()), ("content", content)];
-                    Ok(own.into_iter().chain(common.iter().cloned()).map(|(k, v)| (k.to_owned(), v)).collect())
-                })
-                .collect();
-            return Ok(self.call("send_multi", &[("multimt", rows?.into())], stamp));
+            let rows: Vec<Value> = Verdicts::parts(request, |t| {
+                let content = self.content(t.text().unwrap_or(rendition.text()), rendition.signature())?;
+                let own = [("mobile", t.phone().national().into()), ("content", content)];
+                Ok(own.into_iter().chain(common.iter().cloned()).map(|(k, v)| (k.to_owned(), v)).collect())
+            })?;
+            return Ok(self.call("send_multi", &[("multimt", rows.into())], stamp));
         }
         let numbers: Vec<String> = tickets.iter().map(|t| t.phone().national()).collect();
         let content = self.content(rendition.text(), rendition.signature())?;

@@ -4,7 +4,7 @@
 use super::super::Provider;
 use super::super::cloud_tests::{batch_for, claims_only_what_is_so, flips, id, pushes, sent, survives, table, takes};
 use super::super::wire::Http;
-use super::super::wire::tests::{served, settings, system};
+use super::super::wire::tests::{clearance, served, settings, system};
 use super::*;
 use crate::testing::gateway::{Account, CALLBACK_PATH, FakeMontnets, Script};
 use proptest::prelude::*;
@@ -54,13 +54,26 @@ async fn the_platform_refuses_what_it_would() {
 }
 
 #[test]
+fn one_long_text_ends_nobody_elses() {
+    let mut batch = batch_for("", 1, true);
+    for (phone, text) in [("13800000002", "长".repeat(1001)), ("13800000003", "短".into())] {
+        batch.push(phone_of(phone).unwrap(), Vec::new(), Some(text), clearance());
+    }
+    let verdicts = account().request(&batch.request(), "h", &Stamp { at: Timestamp::EPOCH, nonce: String::new() });
+    let verdicts = verdicts.unwrap_err();
+    let codes = [0, 1, 2].map(|i| (verdicts.get(i).outcome, verdicts.get(i).code));
+    let back = (Outcome::Unsent, "not_with_others".to_owned());
+    assert_eq!(codes, [back.clone(), (CONTENT, "too_long".into()), back]);
+}
+
+#[test]
 fn what_the_platform_writes_is_left_out() {
     let batch = batch_for("", 1, false);
     let stamp = Stamp { at: Timestamp::EPOCH, nonce: String::new() };
     let content = |wire: Montnets| {
         let out = wire.request(&batch.request(), "h", &stamp)?;
         let body: Value = serde_json::from_slice(&out.body).unwrap();
-        Ok::<_, Verdict>(sign::form_decode(body["content"].as_str().unwrap()).unwrap())
+        Ok::<_, Verdicts>(sign::form_decode(body["content"].as_str().unwrap()).unwrap())
     };
     assert_eq!(content(account()).unwrap(), "【测试签名】会员，新品8折。拒收请回复R");
     assert_eq!(content(account().signature_by_platform()).unwrap(), "会员，新品8折。拒收请回复R");

@@ -178,7 +178,7 @@ impl Submail {
     }
 
     /// The operation's name without its area, and its own fields.
-    fn order(&self, request: &Request<'_>) -> Result<(&'static str, Fields), Verdict> {
+    fn order(&self, request: &Request<'_>) -> Result<(&'static str, Fields), Verdicts> {
         let (rendition, tickets) = (request.rendition(), request.tickets());
         let by_template = self.profile.form == Form::Template;
         let mut fields = Fields::with_capacity(4);
@@ -196,9 +196,8 @@ impl Submail {
             return Ok((if tickets.len() == 1 { one } else { many }, fields));
         }
         if by_template {
-            let rows: Result<Vec<_>, Verdict> =
-                tickets.iter().map(|t| Ok((t.phone(), filled(rendition, t.params())?))).collect();
-            fields.push(("multi", multi(&rows?)));
+            let rows = Verdicts::parts(request, |t| Ok((t.phone(), filled(rendition, t.params())?)))?;
+            fields.push(("multi", multi(&rows)));
             return Ok(("sms/multixsend", fields));
         }
         let spelled = spelled(request, VARIABLE, |name| format!("{VARIABLE}{name})"))?;
@@ -313,7 +312,7 @@ impl Wire for Submail {
         "https://api-v4.mysubmail.com"
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let (api, fields) = self.order(request)?;
         let tag = request.reference().to_string();
         let mut pairs: Vec<(&str, &str)> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();

@@ -15,6 +15,7 @@
 //! - Callbacks are not signed: a secret path is their only proof. `PullUSMSReport` exists by request and is not used:
 //!   the form of its answer stands in no page read.
 
+use super::filed::{filled, positional};
 use super::sign;
 use super::wire::{Class, CodeRow, Incoming, Items, Method, Outgoing, Wire, event_id, malformed, received, row};
 use super::{
@@ -161,13 +162,13 @@ impl Wire for Ucloud {
         "https://api.ucloud.cn"
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let rendition = request.rendition();
         let Some(template) = rendition.template() else {
-            return Err(Verdict::rejected(Blame::Account, Consequence::Hold, "no_template"));
+            return Err(Verdict::rejected(Blame::Account, Consequence::Hold, "no_template").into());
         };
         if request.is_personal() {
-            let content = task_content(request, &template.code);
+            let content = task_content(request, &template.code)?;
             return Ok(self.call("SendBatchUSMSMessage", &[("TaskContent", &content)], stamp));
         }
         let numbers: Vec<(String, String)> = request
@@ -244,24 +245,25 @@ struct Task<'a> {
 #[derive(serde::Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Addressed<'a> {
-    template_params: Vec<&'a str>,
+    template_params: Vec<String>,
     phone: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     extend_code: Option<&'a str>,
     user_id: &'a str,
 }
 
-fn task_content(request: &Request<'_>, template_id: &str) -> String {
+fn task_content(request: &Request<'_>, template_id: &str) -> Result<String, Verdicts> {
     let (rendition, reference) = (request.rendition(), request.reference().to_string());
-    let addressed = |t: &crate::ticket::Ticket| t.phone().national();
-    let target = request.tickets().iter().map(|t| Addressed {
-        template_params: t.params().iter().map(|(_, v)| v.as_str()).collect(),
-        phone: addressed(t),
-        extend_code: rendition.extension(),
-        user_id: &reference,
-    });
-    let task = Task { template_id, sig_content: rendition.signature(), target: target.collect() };
-    encoded(&serde_json::to_string(&[task]).expect("strings and lists of strings are JSON"))
+    let target = Verdicts::parts(request, |t| {
+        Ok(Addressed {
+            template_params: positional(filled(rendition, t.params())?),
+            phone: t.phone().national(),
+            extend_code: rendition.extension(),
+            user_id: &reference,
+        })
+    })?;
+    let task = Task { template_id, sig_content: rendition.signature(), target };
+    Ok(encoded(&serde_json::to_string(&[task]).expect("strings and lists of strings are JSON")))
 }
 
 /// A task list as the parameter carries it.

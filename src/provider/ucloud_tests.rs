@@ -1,8 +1,11 @@
 //! UCloud: codes, sends in both forms, those who are named and those who are only counted.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use super::super::cloud_tests::{batch_for, claims_only_what_is_so, pushes, sent, survives, table, takes};
+use super::super::cloud_tests::{
+    batch_for, claims_only_what_is_so, personal_batch, pushes, sent, survives, table, takes,
+};
 use super::*;
+use crate::message::rendition::TemplateBinding;
 use crate::testing::gateway::{Account, FakeUcloud, Script};
 use proptest::prelude::*;
 
@@ -39,6 +42,35 @@ async fn sends_are_taken_as_meant_in_both_forms() {
         let wrong = Ucloud::new("FAKEpublic/key+dev==", Secret::new("wrong")).project("org-fakedev");
         claims_only_what_is_so(account(), wrong, fake, &batch_for(template(personal), 2, personal)).await;
     }
+}
+
+/// What each target of a personal send is given for the platform's `{1}`, `{2}` …
+fn values(filed: &str, source: &str, people: &[Vec<(&str, &str)>]) -> Result<Vec<Vec<String>>, Verdicts> {
+    let mut batch = personal_batch(source, people);
+    let binding = TemplateBinding { code: "UTAfake0001".into(), filed: filed.into() };
+    std::sync::Arc::make_mut(&mut batch.rendition).template = Some(binding);
+    let stamp = Stamp { at: Timestamp::EPOCH, nonce: String::new() };
+    let out = account().request(&batch.request(), "h", &stamp)?;
+    let form = sign::form_pairs(std::str::from_utf8(&out.body).unwrap()).unwrap();
+    let (_, content) = form.iter().find(|(name, _)| name == "TaskContent").unwrap();
+    let json = base64::engine::general_purpose::STANDARD.decode(content).unwrap();
+    let tasks: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let of = |target: &serde_json::Value| serde_json::from_value(target["TemplateParams"].clone()).unwrap();
+    Ok(tasks[0]["Target"].as_array().unwrap().iter().map(of).collect())
+}
+
+#[test]
+fn values_go_into_the_holes_they_are_meant_for() {
+    // The audience's columns come in any order.
+    let person = || vec![vec![("off", "25"), ("name", "王")]];
+    let (two, one) = ([["王".to_owned(), "25".into()]], [["25".to_owned(), "王".into()]]);
+    assert_eq!(values("{1}您好，减{2}拒收请回复R", "{name}您好，减{off}", &person()).unwrap(), two);
+    assert_eq!(values("{2}您好，减{1}拒收请回复R", "{name}您好，减{off}", &person()).unwrap(), one);
+    assert_eq!(values("{1}减{2}，{1}拒收请回复R", "{name}减{off}，{name}", &person()).unwrap(), two);
+    assert_eq!(values("{who}您好，减{much}拒收请回复R", "{name}您好，减{off}", &person()).unwrap(), two);
+    // Two columns that are one placeholder to the platform.
+    let refused = values("{1}您好，减{1}拒收请回复R", "{name}您好，减{off}", &person()).unwrap_err();
+    assert_eq!(refused.get(0).code, "template_differs");
 }
 
 #[tokio::test]

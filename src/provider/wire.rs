@@ -27,8 +27,9 @@ pub trait Wire: fmt::Debug + Send + Sync + 'static {
     /// The bytes of one send. `host` is the authority that the request will carry as `Host`.
     ///
     /// # Errors
-    /// The verdict of every ticket when the request cannot be said to this platform; nothing is sent then.
-    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict>;
+    /// The verdicts when the request cannot be said to this platform, one for all ([`Verdict`] becomes it by `?`) or one
+    /// per ticket ([`Verdicts::parts`]: one person's value must not end the others); nothing is sent then.
+    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts>;
 
     /// What an answer proves about each ticket.
     fn outcome(&self, request: &Request<'_>, answer: Incoming<'_>) -> Verdicts;
@@ -635,7 +636,7 @@ mod http {
             let same = |v| Answer { verdicts: Verdicts::Same(v), first_byte: None };
             let out = match self.wire.request(&request, &self.host, &self.stamp()) {
                 Ok(out) => out,
-                Err(verdict) => return same(verdict),
+                Err(verdicts) => return Answer { verdicts, first_byte: None },
             };
             // Read after signing, which takes time too.
             let left = request.time_left(&*self.clock);

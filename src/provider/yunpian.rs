@@ -141,7 +141,7 @@ impl Wire for Yunpian {
         "https://sms.yunpian.com"
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdicts> {
         let rendition = request.rendition();
         let mut numbers = String::with_capacity(request.tickets().len() * 12);
         for ticket in request.tickets() {
