@@ -94,6 +94,23 @@ pub struct Callback {
     pub answer: HttpAnswer,
 }
 
+impl Callback {
+    /// What an authentic push may still do that is older than the proof allows: replies count at any age, and so do reports
+    /// that do not say "delivered", as a stop may hang on them. A replay changes nothing: events keep their ids.
+    ///
+    /// # Errors
+    /// [`InboundError::Stale`] when nothing remains.
+    pub(crate) fn if_stale(mut self, stale: bool) -> Result<Self, InboundError> {
+        if stale {
+            self.events.retain(|event| match event {
+                Inbound::Reply(_) => true,
+                Inbound::Report(r) => r.delivered != Some(true) && !r.code.eq_ignore_ascii_case("DELIVRD"),
+            });
+        }
+        if stale && self.events.is_empty() { Err(InboundError::Stale) } else { Ok(self) }
+    }
+}
+
 /// What is asked of a platform that is pulled.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Pull {

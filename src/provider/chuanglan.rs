@@ -331,7 +331,7 @@ impl Wire for Chuanglan {
         back.is_pulled().then(|| self.call(path, &[("count", &PAGE.to_string())]))
     }
 
-    fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, _: Timestamp) -> Result<Pulled, PullError> {
         pulled(what, answer)
     }
 }

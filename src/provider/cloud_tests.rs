@@ -125,7 +125,7 @@ pub(super) fn survives(wire: &dyn Wire, path: &str, body: &[u8], status: u16) {
     };
     let _ = wire.found(&asked, 0, Incoming { status, body });
     for what in [Pull::Replies, Pull::Reports] {
-        assert!(wire.pulled(what, Incoming { status, body }).map_or(true, |p| p.events.is_empty()));
+        assert!(wire.pulled(what, Incoming { status, body }, batch.begun).map_or(true, |p| p.events.is_empty()));
     }
 }
 

@@ -201,7 +201,7 @@ impl Wire for CmccMas {
         Some(self.call(operation, &[], false))
     }
 
-    fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, _: Timestamp) -> Result<Pulled, PullError> {
         pulled(what, answer)
     }
 }

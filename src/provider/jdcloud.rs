@@ -282,7 +282,7 @@ impl Wire for Jdcloud {
         (what == Pull::Replies).then(|| self.call(host, "reply", &fields, stamp))
     }
 
-    fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, _: Timestamp) -> Result<Pulled, PullError> {
         match what {
             Pull::Replies => pulled(answer),
             Pull::Reports => Err(PullError::NotOffered),

@@ -183,7 +183,7 @@ const NONE: Consequence = Consequence::None;
 const REST: Consequence = Consequence::Rest(Duration::from_secs(60));
 
 /// Every code of the vendor's SDKs.
-const CODES: &[CodeRow] = &[
+pub const CODES: &[CodeRow] = &[
     row("0", Class::Accepted, Outcome::Accepted, NONE, "Nothing to do."),
     row("-10", Class::Auth, ACCOUNT, HOLD, "Check the API key, then lift the hold."),
     row("-11", Class::Auth, ACCOUNT, HOLD, "The interface is switched off: ask the platform, then lift the hold."),

@@ -303,7 +303,7 @@ impl Wire for Montnets {
         Some(self.call(operation, &[("retsize", most.into())], stamp))
     }
 
-    fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, _: Timestamp) -> Result<Pulled, PullError> {
         let unreadable = |at| PullError::Unreadable { at };
         let page: Value = serde_json::from_slice(answer.body).map_err(|e| unreadable(e.column()))?;
         let result = page["result"].as_i64().ok_or(unreadable(0))?;

@@ -235,7 +235,7 @@ async fn what_waits_is_pulled_once() {
     let refused = Http::new(wrong, settings(&address), system()).unwrap().pull(Pull::Reports).await.unwrap_err();
     assert_eq!(refused, PullError::Refused { code: "-100001".into() });
     for body in ["", "{}", r#"{"result":0}"#, r#"{"result":0,"rpts":{}}"#, r#"{"result":0,"mos":[]}"#] {
-        let read = account().pulled(Pull::Reports, Incoming { status: 200, body: body.as_bytes() });
+        let read = account().pulled(Pull::Reports, Incoming { status: 200, body: body.as_bytes() }, Timestamp::EPOCH);
         assert!(matches!(read, Err(PullError::Unreadable { .. })), "an error is no empty page: {body}");
     }
 }

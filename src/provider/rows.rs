@@ -38,7 +38,8 @@ impl Rows {
     }
 }
 
-/// A word of a platform that may also come as a number or as nothing: one odd field must not cost a page of replies.
+/// A word of a platform that may also come as a number or as nothing: one odd field must not cost a page of replies, so
+/// what is no word is an empty one.
 #[derive(Clone, Default)]
 pub(crate) struct Word<'a>(Cow<'a, str>);
 
@@ -75,11 +76,12 @@ impl std::ops::Deref for Word<'_> {
 
 impl<'de: 'a, 'a> serde::Deserialize<'de> for Word<'a> {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
         struct Visit;
-        impl<'de> serde::de::Visitor<'de> for Visit {
+        impl<'de> Visitor<'de> for Visit {
             type Value = Word<'de>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a word, a whole number or nothing")
+                f.write_str("anything")
             }
             fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Word<'de>, E> {
                 Ok(Word(v.into()))
@@ -93,8 +95,20 @@ impl<'de: 'a, 'a> serde::Deserialize<'de> for Word<'a> {
             fn visit_i64<E>(self, v: i64) -> Result<Word<'de>, E> {
                 Ok(Word(v.to_string().into()))
             }
+            fn visit_f64<E>(self, _: f64) -> Result<Word<'de>, E> {
+                Ok(Word::default())
+            }
+            fn visit_bool<E>(self, _: bool) -> Result<Word<'de>, E> {
+                Ok(Word::default())
+            }
             fn visit_unit<E>(self) -> Result<Word<'de>, E> {
                 Ok(Word::default())
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Word<'de>, A::Error> {
+                IgnoredAny.visit_seq(seq).map(|_| Word::default())
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Word<'de>, A::Error> {
+                IgnoredAny.visit_map(map).map(|_| Word::default())
             }
         }
         d.deserialize_any(Visit)
@@ -108,9 +122,11 @@ mod tests {
 
     #[test]
     fn words_come_in_several_types() {
-        let words: Vec<Word<'_>> = serde_json::from_str(r#"["a\u0041", 7, -7, null, "x"]"#).unwrap();
-        assert_eq!(words.iter().map(|w| w.to_string()).collect::<Vec<_>>(), ["aA", "7", "-7", "", "x"]);
-        assert!(serde_json::from_str::<Word<'_>>("{}").is_err() && serde_json::from_str::<Word<'_>>("1.5").is_err());
+        let odd = r#"["a\u0041", 7, -7, null, "x", 1.5, true, {"a": [1]}, [{}], "y"]"#;
+        let words: Vec<Word<'_>> = serde_json::from_str(odd).unwrap();
+        let words: Vec<&str> = words.iter().map(|w| &**w).collect();
+        assert_eq!(words, ["aA", "7", "-7", "", "x", "", "", "", "", "y"]);
+        assert!(serde_json::from_str::<Word<'_>>("{").is_err());
     }
 
     #[test]

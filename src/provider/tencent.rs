@@ -313,7 +313,7 @@ impl Wire for Tencent {
         Some(self.call(host, action, json(&body), stamp))
     }
 
-    fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, _: Timestamp) -> Result<Pulled, PullError> {
         let response = opened(answer).map_err(|fault| match fault {
             Fault::Refused(code) => PullError::Refused { code: clipped(&code) },
             Fault::Unreadable(at) => PullError::Unreadable { at },

@@ -1,7 +1,7 @@
 //! The bytes of an HTTP platform as pure functions ([`Wire`]), and the one place that sends them ([`Http`]).
 
 use super::{Asked, Found, Outcome, Profile, PullError, Request, Verdict, Verdicts};
-use crate::clock::Stamp;
+use crate::clock::{Stamp, Timestamp};
 use crate::inbound::{Callback, HttpAnswer, HttpCall, InboundError, Pull, Pulled};
 use crate::phone::Phone;
 use std::borrow::Cow;
@@ -16,7 +16,8 @@ use std::fmt;
 /// - `found` says [`Found::Absent`] only for a well-formed answer that names no such message.
 ///
 /// # Guarantee
-/// `outcome` never sees a redirect or a server error (3xx, 5xx, 1xx): those are unknown whatever the body says.
+/// `outcome` never sees a redirect. What it makes of a server error (5xx) counts only where
+/// [`reads_server_errors`](Wire::reads_server_errors) says so, and only as a refusal; all else of these is unknown.
 pub trait Wire: fmt::Debug + Send + Sync + 'static {
     /// What this platform can carry and what it limits.
     fn profile(&self) -> &Profile;
@@ -30,6 +31,12 @@ pub trait Wire: fmt::Debug + Send + Sync + 'static {
     /// The verdicts when the request cannot be said to this platform, one for all ([`Verdict`] becomes it by `?`) or one
     /// per ticket ([`Verdicts::parts`]: one person's value must not end the others); nothing is sent then.
     fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts>;
+
+    /// Whether the platform's documents or clients read the code in the body whatever the HTTP status: then a refusal that
+    /// is spelled out under a server error is one.
+    fn reads_server_errors(&self) -> bool {
+        false
+    }
 
     /// What an answer proves about each ticket.
     fn outcome(&self, request: &Request<'_>, answer: Incoming<'_>) -> Verdicts;
@@ -58,12 +65,13 @@ pub trait Wire: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// What the answer to a pull holds. An answer that cannot be read is an error, never an empty page.
+    /// What the answer to a pull holds, which came at `at`: the time of an event that tells none. An answer that cannot be
+    /// read is an error, never an empty page.
     ///
     /// # Errors
     /// [`PullError::Refused`] with the platform's code, [`PullError::Unreadable`].
-    fn pulled(&self, what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
-        let _ = (what, answer);
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
+        let _ = (what, answer, at);
         Err(PullError::NotOffered)
     }
 }
@@ -244,7 +252,19 @@ pub fn settle<W: Wire + ?Sized>(wire: &W, request: &Request<'_>, answer: Incomin
     match answer.status {
         _ if answer.is_spoken() => wire.outcome(request, answer),
         300..=399 => Verdicts::Same(Verdict::unknown("redirect")),
-        status => Verdicts::Same(Verdict::unknown(format!("http_{status}"))),
+        status => {
+            let refusal_or_doubt = |verdict: Verdict| match verdict.outcome {
+                Outcome::Rejected(_) => verdict,
+                Outcome::Accepted | Outcome::Unknown | Outcome::Unsent => Verdict::unknown(format!("http_{status}")),
+            };
+            match (500..=599).contains(&status) && wire.reads_server_errors() {
+                true => match wire.outcome(request, answer) {
+                    Verdicts::Same(verdict) => Verdicts::Same(refusal_or_doubt(verdict)),
+                    Verdicts::Each(all) => Verdicts::Each(all.into_iter().map(refusal_or_doubt).collect()),
+                },
+                false => Verdicts::Same(Verdict::unknown(format!("http_{status}"))),
+            }
+        }
     }
 }
 
@@ -683,7 +703,7 @@ mod http {
                 Exchange::Answer { status, body } => {
                     let answer = Incoming { status, body: &body };
                     if answer.is_spoken() {
-                        self.wire.pulled(what, answer)
+                        self.wire.pulled(what, answer, self.clock.now())
                     } else {
                         Err(PullError::NoAnswer("http_status"))
                     }
