@@ -313,6 +313,29 @@ fn hook(fields: &str, token: &str) -> Result<Callback, InboundError> {
 }
 
 #[test]
+fn a_token_comes_with_what_it_first_came_with() {
+    let wire = account();
+    let told = |token: &str, fields: &str| {
+        let digest = sign::md5_hex(format!("{token}fake0subhook0key0dev").as_bytes());
+        let body = format!("{fields}&token={token}&signature={digest}");
+        wire.clone().inbound(&HttpCall::new("POST", CALLBACK_PATH, "", body)).map(|read| read.events.len())
+    };
+    let mo = "events=mo&address=13800000001&timestamp=1764000000&content=TD";
+    assert_eq!((told("t0", mo), told("t0", mo)), (Ok(1), Ok(1)), "told again");
+    let request = "events=request&address=13800000001&timestamp=1764000000";
+    assert_eq!(told("t1", request), Ok(0));
+    for other in [mo.replace("TD", "Y"), mo.replace("0001", "0002"), mo.replace("1764", "1765"), request.into()] {
+        assert_eq!(told("t0", &other), Err(InboundError::Forged), "{other}");
+    }
+    assert_eq!(told("t1", mo), Err(InboundError::Forged), "a step's token is no reply's");
+    for n in 2..=Tokens::MOST + 1 {
+        told(&format!("t{n}"), mo).unwrap();
+    }
+    let seen = wire.tokens.0.lock().unwrap();
+    assert_eq!((seen.content.len(), seen.in_order.len()), (Tokens::MOST, Tokens::MOST));
+}
+
+#[test]
 fn hooks_are_read_as_documented() {
     let told = |fields: &str| {
         let read = hook(fields, "t1").unwrap();

@@ -1,6 +1,6 @@
 //! The bytes of an HTTP platform as pure functions ([`Wire`]), and the one place that sends them ([`Http`]).
 
-use super::{Asked, Found, Outcome, Profile, PullError, Request, Verdict, Verdicts};
+use super::{Asked, Door, Found, Outcome, Profile, PullError, Request, Verdict, Verdicts};
 use crate::clock::{Stamp, Timestamp};
 use crate::inbound::{Callback, HttpAnswer, HttpCall, InboundError, Pull, Pulled};
 use crate::phone::Phone;
@@ -276,6 +276,15 @@ pub(crate) fn phone_of(s: &str) -> Option<Phone> {
         return None;
     }
     n.parse().ok().and_then(|n| Phone::from_u64(n).ok())
+}
+
+/// Whether a callback may enter whose signature leaves out what it says: the path is asked for where one is set, the
+/// sources in any case.
+pub(crate) fn admits_signed(door: &Door, call: &HttpCall) -> Result<(), InboundError> {
+    match door.admits(call) {
+        Err(InboundError::NotOffered) => door.admits_peer(call),
+        other => other,
+    }
 }
 
 /// At most so many items in one callback.
