@@ -305,6 +305,10 @@ impl Wire for Chuanglan {
         }
     }
 
+    fn reads_server_errors(&self) -> bool {
+        true
+    }
+
     fn outcome(&self, request: &Request<'_>, answer: Incoming<'_>) -> Verdicts {
         let verdict = verdict(answer, Some(request.tickets().len()));
         if verdict.outcome == PERSON && request.tickets().len() > 1 {
@@ -319,7 +323,7 @@ impl Wire for Chuanglan {
         if !self.is_ours(&push) {
             return Err(InboundError::Forged);
         }
-        let event = push.event()?;
+        let event = push.event(call.received_at)?;
         Ok(Callback { events: event.into_iter().collect(), answer: RECEIVED })
     }
 
@@ -331,8 +335,8 @@ impl Wire for Chuanglan {
         back.is_pulled().then(|| self.call(path, &[("count", &PAGE.to_string())]))
     }
 
-    fn pulled(&self, what: Pull, answer: Incoming<'_>, _: Timestamp) -> Result<Pulled, PullError> {
-        pulled(what, answer)
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
+        pulled(what, answer, at)
     }
 }
 
@@ -357,6 +361,11 @@ impl Sent<'_> {
         let (failed, taken) = (&*self.fail_num, &*self.success_num);
         matches!(failed, "" | "0") && (taken.is_empty() || sent.is_none_or(|n| taken == n.to_string()))
     }
+
+    /// Whether something in the answer says that some were taken.
+    fn took_some(&self) -> bool {
+        !self.msg_id.is_empty() || !matches!(&*self.success_num, "" | "0")
+    }
 }
 
 /// What an answer to a send proves about every number in it.
@@ -366,7 +375,13 @@ pub(crate) fn verdict(answer: Incoming<'_>, sent: Option<usize>) -> Verdict {
     };
     match code(&parsed.code) {
         Some(row) if row.class == Class::Accepted && answer.status != 200 => Verdict::unknown("contradiction"),
-        Some(row) if row.class == Class::Accepted && !parsed.is_whole(sent) => Verdict::unknown("partial"),
+        // A report names the message and the number, so it ends a person's doubt.
+        Some(row) if row.class == Class::Accepted && !parsed.is_whole(sent) => {
+            Verdict { id: parsed.msg_id.filled(), ..Verdict::unknown("partial") }
+        }
+        Some(row) if !matches!(row.outcome, Outcome::Accepted | Outcome::Unknown) && parsed.took_some() => {
+            Verdict::unknown("contradiction")
+        }
         Some(row) => row.verdict(parsed.msg_id.filled()),
         None => Verdict::unknown(clipped(&parsed.code)),
     }
@@ -423,7 +438,7 @@ impl Push {
     }
 
     /// The event; none when its number cannot be a mainland mobile, which is nobody's we know.
-    fn event(&self) -> Result<Option<Inbound>, InboundError> {
+    fn event(&self, received_at: Option<Timestamp>) -> Result<Option<Inbound>, InboundError> {
         let word = |name| Word::from(self.word(name).unwrap_or_default());
         let kind = self.kind().ok_or(InboundError::Malformed { at: 0, what: "either status or moTime" })?;
         let row = Row {
@@ -443,7 +458,7 @@ impl Push {
             tracing::warn!(provider = "chuanglan", "a push without a mainland number");
             return Ok(None);
         }
-        row.event(kind).map(Some).ok_or(InboundError::Malformed { at: 0, what: "a time as yyMMddHHmm" })
+        row.event(kind, received_at).map(Some).ok_or(InboundError::Malformed { at: 0, what: "a time as yyMMddHHmm" })
     }
 }
 
@@ -477,8 +492,8 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// The event id leaves out when we were notified: a repeat differs in it.
-    fn event(&self, kind: Pull) -> Option<Inbound> {
+    /// The event id leaves out when we were notified: a repeat differs in it. What tells no time happened when it came.
+    fn event(&self, kind: Pull, came_at: Option<Timestamp>) -> Option<Inbound> {
         let phone = phone_of(&self.mobile)?;
         match kind {
             Pull::Replies => Some(Inbound::Reply(Reply {
@@ -491,7 +506,7 @@ impl Row<'_> {
                 // The port that was answered, behind the account's own: what was sent with `extend` (inferred).
                 extension: self.dest_code.strip_prefix(&*self.sp_code).filter(|e| !e.is_empty()).map(str::to_owned),
                 signature: None,
-                at: moment(&self.mo_time, &self.notify_time)?,
+                at: moment(&self.mo_time, &self.notify_time).or(came_at)?,
             })),
             Pull::Reports => Some(Inbound::Report(Report {
                 event_id: event_id(
@@ -507,20 +522,22 @@ impl Row<'_> {
                     "" | "UNKNOWN" => None,
                     _ => Some(false),
                 },
-                at: moment(&self.report_time, &self.notify_time)?,
+                at: moment(&self.report_time, &self.notify_time).or(came_at)?,
             })),
         }
     }
 }
 
-/// The moment of an event that is told to the minute; the moment of the notice where that lies in the same minute.
+/// The moment of an event that is told to the minute; the moment of the notice where that lies in the same minute, or
+/// where the minute cannot be read.
 fn moment(minute: &str, notified: &str) -> Option<Timestamp> {
-    let to = Timestamp::parse_compact(minute)?;
+    let notified = Timestamp::parse_compact(notified);
+    let Some(to) = Timestamp::parse_compact(minute) else { return notified };
     if minute.trim().len() > 10 {
         return Some(to);
     }
     let from = to.minus(Duration::from_secs(59));
-    Some(Timestamp::parse_compact(notified).filter(|n| (from..=to).contains(n)).unwrap_or(to))
+    Some(notified.filter(|n| (from..=to).contains(n)).unwrap_or(to))
 }
 
 #[derive(serde::Deserialize)]
@@ -531,17 +548,17 @@ struct Page<'a> {
     result: Option<Items<Row<'a>>>,
 }
 
-fn pulled(what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
+fn pulled(what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
     let unreadable = |at: usize| PullError::Unreadable { at: at.min(answer.body.len()) };
     let page: Page<'_> = serde_json::from_slice(answer.body).map_err(|e| unreadable(e.column().saturating_sub(1)))?;
     if &*page.ret != "0" {
         return Err(PullError::Refused { code: page.ret.clipped() });
     }
     let rows = page.result.map_or_else(Vec::new, |Items(rows)| rows);
-    let events: Vec<Inbound> = rows.iter().filter_map(|row| row.event(what)).collect();
+    let events: Vec<Inbound> = rows.iter().filter_map(|row| row.event(what, Some(at))).collect();
     if events.len() < rows.len() {
         let (left_out, of) = (rows.len() - events.len(), rows.len());
-        tracing::warn!(provider = "chuanglan", left_out, of, "pulled rows without a mainland number or a time");
+        tracing::warn!(provider = "chuanglan", left_out, of, "pulled rows without a mainland number");
     }
     // The platform has forgotten the page: when nothing of it can be understood, that must be seen.
     if events.is_empty() && !rows.is_empty() {

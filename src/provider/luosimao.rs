@@ -142,9 +142,12 @@ pub(crate) fn verdict(answer: Incoming<'_>) -> Verdict {
     let Ok(envelope) = serde_json::from_slice::<Envelope>(answer.body) else {
         return Verdict::unknown("unreadable");
     };
+    let id = envelope.batch_id.as_ref().and_then(id).filter(|id| !id.is_empty());
     match code(&envelope.error.to_string()) {
         Some(row) if row.class == Class::Accepted && answer.status != 200 => Verdict::unknown("contradiction"),
-        Some(row) => row.verdict(envelope.batch_id.as_ref().and_then(id)),
+        // A batch was made, so some may have been taken.
+        Some(row) if row.class != Class::Accepted && id.is_some() => Verdict::unknown("contradiction"),
+        Some(row) => row.verdict(id),
         None => Verdict::unknown(envelope.error.to_string()),
     }
 }

@@ -28,6 +28,8 @@ fn only_a_batch_with_an_id_is_accepted() {
         (200, r#"{"error":0,"batch_id":null}"#),
         (400, r#"{"error":0,"batch_id":"B1"}"#),
         (200, r#"{"error":"0","batch_id":"B1"}"#),
+        (200, r#"{"error":-20,"batch_id":"B1"}"#),
+        (200, r#"{"error":-42,"batch_id":7}"#),
         (200, r#"{"error":-99}"#),
         (200, r#"{"error":0,"batch_id":"B1"} x"#),
         (200, "[]"),
