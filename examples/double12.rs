@@ -97,7 +97,12 @@ fn aliyun_account() -> FakeAliyun {
 }
 
 fn yunpian_account() -> FakeYunpian {
-    FakeYunpian { apikey: "demo-apikey".into(), signatures: vec![SIGNATURE.into()], uid: true }
+    FakeYunpian {
+        apikey: "demo-apikey".into(),
+        signatures: vec![SIGNATURE.into()],
+        uid: true,
+        ..FakeYunpian::default()
+    }
 }
 
 async fn serve_here(gateway: &Gateway, clock: &Arc<dyn Clock>) -> Result<String> {

@@ -87,7 +87,7 @@ impl Wire for Acme {
         "https://api.acme.example"
     }
 
-    fn request(&self, request: &Request<'_>, _host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let to: Vec<String> = request.tickets().iter().map(|t| t.phone().national()).collect();
         let body = json!({ "ref": request.reference().to_string(), "text": request.rendition().text(), "to": to });
         Ok(self.call(Verb::Post, String::new(), body.to_string().into_bytes(), stamp))

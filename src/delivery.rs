@@ -72,10 +72,11 @@ pub struct Found {
 /// Says what `code` means on a report that came over `route`.
 ///
 /// Letter case, surrounding blanks and full-width forms do not matter. `route` is free text that names a carrier, a
-/// protocol or a provider (`cmcc`, `China Unicom`, `电信`, `SMGP`, `qiniu`); text that names none known counts as `None`.
+/// protocol or a provider (`cmcc`, `China Unicom`, `电信`, `SMGP`, `qiniu`); blank text counts as `None`.
 ///
-/// 1. A row of this code and route decides. A bare number on a China Telecom or China Unicom route is also looked up
-///    as `SMGP…`, `UNDELIV_…`, `EXPIRED_…` or `SGIP:…`, the spellings under which the table keeps such numbers.
+/// 1. A row of this code and route decides. A bare number on a China Telecom, China Unicom or UCloud route is also looked
+///    up as `SMGP…`, `UNDELIV_…`, `EXPIRED_…`, `SGIP:…` or `UCLOUD:…`, the spellings under which the table keeps such
+///    numbers.
 /// 2. Otherwise a row of this code on any route decides, but a bare number on a route the table says nothing of means
 ///    nothing: numbers differ between routes (`601` is a blacklist on one and a handset switched off on another).
 /// 3. Otherwise the longest pattern (`*BLACK*` before `DB:*`) decides.
@@ -86,7 +87,8 @@ pub struct Found {
 pub fn classify(code: &str, route: Option<&str>) -> Found {
     let table = &*TABLE;
     let code = fold(code, CODE_CHARS);
-    let route = route.map_or(0, |text| routes(&fold(text, ROUTE_CHARS)));
+    let named = route.map(|text| fold(text, ROUTE_CHARS)).filter(|text| !text.is_empty());
+    let route = named.as_deref().map_or(0, routes);
     let rows = table.exact.get(&code).map_or(&[][..], Vec::as_slice);
 
     let here: Vec<&Row> = rows.iter().filter(|row| row.routes & route != 0).collect();
@@ -99,7 +101,7 @@ pub fn classify(code: &str, route: Option<&str>) -> Found {
     }
     if !rows.is_empty() {
         let all: Vec<&Row> = rows.iter().collect();
-        return if bare && route != 0 { foreign(&all) } else { settle(&all) };
+        return if bare && named.is_some() { foreign(&all) } else { settle(&all) };
     }
     table.pattern(&code).map_or(UNLISTED, Row::found)
 }
@@ -149,6 +151,7 @@ fn fold(text: &str, limit: usize) -> String {
 const MOBILE: u32 = 1;
 const UNICOM: u32 = 1 << 1;
 const TELECOM: u32 = 1 << 2;
+const UCLOUD: u32 = 1 << 11;
 
 /// Words that name a route, folded. A carrier's protocol names the carrier.
 const ROUTE_WORDS: &[(u32, &[&str])] = &[
@@ -163,6 +166,7 @@ const ROUTE_WORDS: &[(u32, &[&str])] = &[
     (1 << 8, &["JIGUANG", "JPUSH", "JSMS", "极光"]),
     (1 << 9, &["ALIYUN", "ALIBABA", "阿里"]),
     (1 << 10, &["SUPPLIER"]),
+    (UCLOUD, &["UCLOUD", "优刻得"]),
 ];
 const ALL_CARRIERS: u32 = MOBILE | UNICOM | TELECOM;
 
@@ -244,10 +248,11 @@ impl Table {
         table
     }
 
-    /// Finds a bare number under the longer spellings of its carrier.
+    /// Finds a bare number under the longer spellings of its carrier or platform. Numbers as small as UCloud's are kept so
+    /// that a block among them is none for the networks that count their own way.
     fn spelled_out(&self, number: &str, route: u32) -> Option<&Row> {
         let spellings: &[(u32, &str)] =
-            &[(TELECOM, "SMGP"), (TELECOM, "UNDELIV_"), (TELECOM, "EXPIRED_"), (UNICOM, "SGIP:")];
+            &[(TELECOM, "SMGP"), (TELECOM, "UNDELIV_"), (TELECOM, "EXPIRED_"), (UNICOM, "SGIP:"), (UCLOUD, "UCLOUD:")];
         let mine = spellings.iter().filter(|(carrier, _)| carrier & route != 0);
         mine.filter_map(|(_, prefix)| self.exact.get(&format!("{prefix}{number}"))?.first()).next()
     }
@@ -330,7 +335,7 @@ mod tests {
     #[test]
     fn the_table_is_sound() {
         let mut seen = HashSet::new();
-        assert_eq!(RECORDS.len(), 276);
+        assert_eq!(RECORDS.len(), 293);
         for (row, route) in all_rows() {
             assert!(seen.insert((fold(row.code, CODE_CHARS), route)), "{} on {route} twice", row.code);
             assert!(!row.meaning.is_empty() && !row.action.is_empty(), "{}", row.code);
@@ -387,6 +392,74 @@ mod tests {
         assert_eq!(class("4", None), Class::SoftFailure, "every row agrees");
         assert_eq!(class("1", None), Class::Dead, "both rows agree");
         assert_eq!(class("43", None), Class::SoftFailure);
+        assert_eq!(classify("4", Some("somebody")), AMBIGUOUS);
+        assert_eq!(class("4", Some(" ")), Class::SoftFailure, "nobody is named");
+    }
+
+    #[test]
+    fn a_platform_reads_no_other_networks_numbers() {
+        const NAMES: [&str; 17] = [
+            "aliyun",
+            "baidu",
+            "chuanglan",
+            "cmcc_mas",
+            "ctyun",
+            "huawei",
+            "jdcloud",
+            "luosimao",
+            "montnets",
+            "netease",
+            "qiniu",
+            "ronglian",
+            "submail",
+            "tencent",
+            "ucloud",
+            "volcengine",
+            "yunpian",
+        ];
+        let mut read = 0;
+        for name in NAMES {
+            let own = routes(&fold(name, ROUTE_CHARS));
+            for (code, rows) in TABLE.exact.iter().filter(|(code, _)| code.bytes().all(|b| b.is_ascii_digit())) {
+                let (found, theirs) = (classify(code, Some(name)), rows.iter().all(|row| row.routes & own == 0));
+                if theirs && TABLE.spelled_out(code, own).is_none() {
+                    assert!(found == AMBIGUOUS || found.class.is_stop(), "{code} on {name}: {found:?}");
+                    read += 1;
+                }
+            }
+        }
+        assert!(read > 500, "{read}");
+        for code in ["2", "12", "51", "104"] {
+            assert_eq!(class(code, Some("ucloud")), Class::BlockedByCarrier);
+            let elsewhere =
+                NAMES.iter().filter(|name| **name != "ucloud").any(|name| class(code, Some(name)).is_stop());
+            assert!(!elsewhere && !class(code, Some("SGIP")).is_stop() && !class(code, None).is_stop(), "{code}");
+        }
+        assert_eq!(class("14", Some("ucloud")), Class::SoftFailure);
+    }
+
+    #[test]
+    fn receipts_of_submail() {
+        for (code, wanted) in [
+            ("BLACK", Class::BlockedByRecipient),
+            ("BLOCKED", Class::BlockedByCarrier),
+            ("PUBLOKD", Class::BlockedByCarrier),
+            ("unsubscribe", Class::BlockedByRecipient),
+            ("BEYONDM", Class::SoftFailure),
+            ("BEYONDH", Class::SoftFailure),
+            ("BEYONDD", Class::SoftFailure),
+            ("PHONEERR", Class::Dead),
+            ("GUNDELIV", Class::Dead),
+            ("SIGNBLOCKED", Class::Content),
+            ("SIGFAIL", Class::Content),
+            ("QM_FAIL", Class::Content),
+            ("KEYWORD", Class::Content),
+            ("NONCHN", Class::Unknown),
+        ] {
+            let found = classify(code, Some("submail"));
+            assert_eq!((found.class, found.row.is_some()), (wanted, true), "{code}");
+            assert!(!code.starts_with("BEYOND") || !found.counts_as_soft_failure);
+        }
     }
 
     #[test]

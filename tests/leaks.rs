@@ -279,8 +279,12 @@ impl World {
             signatures: vec![SIGNATURE.into()],
             templates: BTreeMap::from([("SMS_1".into(), "会员${name}，新品8折。拒收请回复R".into())]),
         });
-        let yunpian =
-            Gateway::new(FakeYunpian { apikey: APIKEY.into(), signatures: vec![SIGNATURE.into()], uid: true });
+        let yunpian = Gateway::new(FakeYunpian {
+            apikey: APIKEY.into(),
+            signatures: vec![SIGNATURE.into()],
+            uid: true,
+            ..FakeYunpian::default()
+        });
         let settings = |url: String| {
             let t = Duration::from_millis(400);
             HttpSettings::new().endpoint(url).loopback_only(true).connect_timeout(t).timeout(t)

@@ -506,3 +506,35 @@ fn the_check_bites() {
     assert_eq!(one(&[fine[0], fine[1], fine[1]], &[(1, 1)]), 1, "two states");
     assert_eq!(one(&[fine[0], fine[1], (3, State::Failed)], &[(1, 1)]), 1, "a stranger");
 }
+
+/// A value that the platform would read as two keeps its own person out of the call, and nobody else.
+#[tokio::test]
+async fn one_persons_value_ends_nobody_elses_message() {
+    let clock = ManualClock::new(start()).auto();
+    let shared: Arc<dyn Clock> = Arc::new(clock.clone());
+    let prepared = prepared().await;
+    let optin = open(prepared.path(), &clock).await;
+    let gateway = Gateway::new(Account::named("chuanglan").unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(optin106::testing::gateway::serve(listener, gateway.clone(), Arc::clone(&shared)));
+    let settings = HttpSettings::new().endpoint(url).loopback_only(true);
+    let provider = Account::named("chuanglan").unwrap().provider(settings, shared).unwrap();
+    optin
+        .add_account(&account("main"), provider, AccountSettings::default().replies_by_hand().price(390))
+        .await
+        .unwrap();
+    let filed = AccountSignature::new("测试签名").unwrap();
+    let shop = optin.shop(shop("测试签名").at_account(account("main"), filed)).await.unwrap();
+    let people = ["王", "张,三", "李"].into_iter().zip(0..).map(|(name, i)| Person::from(phone(i)).param("name", name));
+    let campaign = shop.campaign("one", Purpose::Promotion).text("{name}您好，新品8折。").via(account("main"));
+    let campaign = campaign.plan(Audience::iter(people)).await.unwrap();
+    campaign.run().await.unwrap();
+    let rows: Vec<_> = campaign.report_rows().try_collect().await.unwrap();
+    let state = |i| rows.iter().find(|r| r.phone == Some(phone(i))).and_then(|r| r.state);
+    assert_eq!([0, 1, 2].map(state), [State::Accepted, State::Failed, State::Accepted].map(Some));
+    let mut taken: Vec<_> = gateway.accepted().iter().map(|m| m.number).collect();
+    taken.sort_unstable();
+    assert_eq!(taken, [phone(0).to_u64(), phone(2).to_u64()]);
+    assert_eq!(gateway.totals().requests, 1, "what cannot be said is not sent");
+}

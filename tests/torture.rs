@@ -200,7 +200,12 @@ async fn gateway() {
         signatures: vec![SIGNATURE.into()],
         templates: BTreeMap::from([("SMS_1".into(), format!("{TEXT}拒收请回复R"))]),
     };
-    let yunpian = FakeYunpian { apikey: "apikey".into(), signatures: vec![SIGNATURE.into()], uid: true };
+    let yunpian = FakeYunpian {
+        apikey: "apikey".into(),
+        signatures: vec![SIGNATURE.into()],
+        uid: true,
+        ..FakeYunpian::default()
+    };
     let faults = "accept=940,reset=12,half=8,garbage=6,http_503=10,hold=4,slow_150=10,throttle=10";
     let mut gateways = Vec::new();
     for (name, account) in [("aliyun", Account::from(aliyun)), ("yunpian", yunpian.into())] {

@@ -167,9 +167,9 @@ impl Wire for Aliyun {
         "https://dysmsapi.aliyuncs.com"
     }
 
-    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let Some(template) = request.rendition().template() else {
-            return Err(Verdict::rejected(Blame::Account, Consequence::Hold, "no_template"));
+            return Err(Verdict::rejected(Blame::Account, Consequence::Hold, "no_template").into());
         };
         let reference = request.reference().to_string();
         let common = [("TemplateCode", template.code.as_str()), ("OutId", &reference)];

@@ -232,7 +232,7 @@ impl Wire for Baidu {
         &self.endpoint
     }
 
-    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let account = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
         let rendition = request.rendition();
         let template = rendition.template().ok_or_else(|| account("no_template"))?;
@@ -241,10 +241,10 @@ impl Wire for Baidu {
         let values = match (request.is_personal(), request.tickets()) {
             (false, _) => Vec::new(),
             (true, [one]) => filled(rendition, one.params())?,
-            (true, _) => return Err(account("one_person_a_call")),
+            (true, _) => return Err(account("one_person_a_call").into()),
         };
         if values.iter().any(|(_, value)| value.contains(['【', '】', '[', ']'])) {
-            return Err(Verdict::rejected(Blame::Content, Consequence::None, "bracket_in_value"));
+            return Err(Verdict::rejected(Blame::Content, Consequence::None, "bracket_in_value").into());
         }
         let numbers: Vec<String> = request.tickets().iter().map(|t| t.phone().national()).collect();
         let reference = request.reference().to_string();

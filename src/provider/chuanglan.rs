@@ -144,7 +144,7 @@ impl Chuanglan {
         out
     }
 
-    fn free_text(&self, request: &Request<'_>) -> Result<Outgoing, Verdict> {
+    fn free_text(&self, request: &Request<'_>) -> Result<Outgoing, Verdicts> {
         let reference = request.reference().to_string();
         let mut common = vec![("report", "true"), ("uid", reference.as_str())];
         common.extend(request.rendition().extension().map(|e| ("extend", e)));
@@ -159,7 +159,7 @@ impl Chuanglan {
         Ok(self.call("/msg/v1/send/json", &[&own[..], &common].concat()))
     }
 
-    fn by_template(&self, request: &Request<'_>, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn by_template(&self, request: &Request<'_>, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let account = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
         let rendition = request.rendition();
         let template = rendition.template().ok_or_else(|| account("no_template"))?;
@@ -178,7 +178,7 @@ impl Chuanglan {
                 format!("[{}]", sign::json_object(filled.iter().map(|(name, value)| (name.as_str(), value.as_str()))))
             }
             // Which object is whose is not documented: nobody gets another person's name.
-            [_, _, ..] if request.is_personal() => return Err(account("one_at_a_time")),
+            [_, _, ..] if request.is_personal() => return Err(account("one_at_a_time").into()),
             _ => String::new(),
         };
         if !values.is_empty() {
@@ -221,27 +221,24 @@ fn phones(request: &Request<'_>) -> String {
 
 /// `number,value,value;number,value,value`: what the platform drops silently when it is malformed, so nothing malformed
 /// leaves.
-fn groups(request: &Request<'_>, names: &[&str]) -> Result<String, Verdict> {
+fn groups(request: &Request<'_>, names: &[&str]) -> Result<String, Verdicts> {
     let no = |code| Verdict::rejected(Blame::Content, Consequence::None, code);
     if names.len() > MOST_VALUES {
-        return Err(no("too_many_values"));
+        return Err(no("too_many_values").into());
     }
-    let mut groups = String::with_capacity(request.tickets().len() * 32);
-    for ticket in request.tickets() {
-        if !groups.is_empty() {
-            groups.push(';');
-        }
-        groups.push_str(&ticket.phone().national());
+    let groups = Verdicts::parts(request, |ticket| {
+        let mut group = ticket.phone().national();
         for name in names {
             let value = value(ticket.params(), name).ok_or_else(|| no("missing_parameter"))?;
             if value.contains([',', ';']) {
                 return Err(no("separator_in_value"));
             }
-            groups.push(',');
-            groups.push_str(value);
+            group.push(',');
+            group.push_str(value);
         }
-    }
-    Ok(groups)
+        Ok(group)
+    })?;
+    Ok(groups.join(";"))
 }
 
 impl fmt::Debug for Chuanglan {
@@ -301,11 +298,15 @@ impl Wire for Chuanglan {
         &self.endpoint
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         match self.profile.form {
             Form::FreeText => self.free_text(request),
             Form::Template => self.by_template(request, stamp),
         }
+    }
+
+    fn reads_server_errors(&self) -> bool {
+        true
     }
 
     fn outcome(&self, request: &Request<'_>, answer: Incoming<'_>) -> Verdicts {
@@ -322,7 +323,7 @@ impl Wire for Chuanglan {
         if !self.is_ours(&push) {
             return Err(InboundError::Forged);
         }
-        let event = push.event()?;
+        let event = push.event(call.received_at)?;
         Ok(Callback { events: event.into_iter().collect(), answer: RECEIVED })
     }
 
@@ -334,8 +335,8 @@ impl Wire for Chuanglan {
         back.is_pulled().then(|| self.call(path, &[("count", &PAGE.to_string())]))
     }
 
-    fn pulled(&self, what: Pull, answer: Incoming<'_>, _: Timestamp) -> Result<Pulled, PullError> {
-        pulled(what, answer)
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
+        pulled(what, answer, at)
     }
 }
 
@@ -360,6 +361,11 @@ impl Sent<'_> {
         let (failed, taken) = (&*self.fail_num, &*self.success_num);
         matches!(failed, "" | "0") && (taken.is_empty() || sent.is_none_or(|n| taken == n.to_string()))
     }
+
+    /// Whether something in the answer says that some were taken.
+    fn took_some(&self) -> bool {
+        !self.msg_id.is_empty() || !matches!(&*self.success_num, "" | "0")
+    }
 }
 
 /// What an answer to a send proves about every number in it.
@@ -369,7 +375,13 @@ pub(crate) fn verdict(answer: Incoming<'_>, sent: Option<usize>) -> Verdict {
     };
     match code(&parsed.code) {
         Some(row) if row.class == Class::Accepted && answer.status != 200 => Verdict::unknown("contradiction"),
-        Some(row) if row.class == Class::Accepted && !parsed.is_whole(sent) => Verdict::unknown("partial"),
+        // A report names the message and the number, so it ends a person's doubt.
+        Some(row) if row.class == Class::Accepted && !parsed.is_whole(sent) => {
+            Verdict { id: parsed.msg_id.filled(), ..Verdict::unknown("partial") }
+        }
+        Some(row) if !matches!(row.outcome, Outcome::Accepted | Outcome::Unknown) && parsed.took_some() => {
+            Verdict::unknown("contradiction")
+        }
         Some(row) => row.verdict(parsed.msg_id.filled()),
         None => Verdict::unknown(clipped(&parsed.code)),
     }
@@ -426,7 +438,7 @@ impl Push {
     }
 
     /// The event; none when its number cannot be a mainland mobile, which is nobody's we know.
-    fn event(&self) -> Result<Option<Inbound>, InboundError> {
+    fn event(&self, received_at: Option<Timestamp>) -> Result<Option<Inbound>, InboundError> {
         let word = |name| Word::from(self.word(name).unwrap_or_default());
         let kind = self.kind().ok_or(InboundError::Malformed { at: 0, what: "either status or moTime" })?;
         let row = Row {
@@ -446,7 +458,7 @@ impl Push {
             tracing::warn!(provider = "chuanglan", "a push without a mainland number");
             return Ok(None);
         }
-        row.event(kind).map(Some).ok_or(InboundError::Malformed { at: 0, what: "a time as yyMMddHHmm" })
+        row.event(kind, received_at).map(Some).ok_or(InboundError::Malformed { at: 0, what: "a time as yyMMddHHmm" })
     }
 }
 
@@ -480,8 +492,8 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// The event id leaves out when we were notified: a repeat differs in it.
-    fn event(&self, kind: Pull) -> Option<Inbound> {
+    /// The event id leaves out when we were notified: a repeat differs in it. What tells no time happened when it came.
+    fn event(&self, kind: Pull, came_at: Option<Timestamp>) -> Option<Inbound> {
         let phone = phone_of(&self.mobile)?;
         match kind {
             Pull::Replies => Some(Inbound::Reply(Reply {
@@ -494,7 +506,7 @@ impl Row<'_> {
                 // The port that was answered, behind the account's own: what was sent with `extend` (inferred).
                 extension: self.dest_code.strip_prefix(&*self.sp_code).filter(|e| !e.is_empty()).map(str::to_owned),
                 signature: None,
-                at: moment(&self.mo_time, &self.notify_time)?,
+                at: moment(&self.mo_time, &self.notify_time).or(came_at)?,
             })),
             Pull::Reports => Some(Inbound::Report(Report {
                 event_id: event_id(
@@ -510,20 +522,22 @@ impl Row<'_> {
                     "" | "UNKNOWN" => None,
                     _ => Some(false),
                 },
-                at: moment(&self.report_time, &self.notify_time)?,
+                at: moment(&self.report_time, &self.notify_time).or(came_at)?,
             })),
         }
     }
 }
 
-/// The moment of an event that is told to the minute; the moment of the notice where that lies in the same minute.
+/// The moment of an event that is told to the minute; the moment of the notice where that lies in the same minute, or
+/// where the minute cannot be read.
 fn moment(minute: &str, notified: &str) -> Option<Timestamp> {
-    let to = Timestamp::parse_compact(minute)?;
+    let notified = Timestamp::parse_compact(notified);
+    let Some(to) = Timestamp::parse_compact(minute) else { return notified };
     if minute.trim().len() > 10 {
         return Some(to);
     }
     let from = to.minus(Duration::from_secs(59));
-    Some(Timestamp::parse_compact(notified).filter(|n| (from..=to).contains(n)).unwrap_or(to))
+    Some(notified.filter(|n| (from..=to).contains(n)).unwrap_or(to))
 }
 
 #[derive(serde::Deserialize)]
@@ -534,17 +548,17 @@ struct Page<'a> {
     result: Option<Items<Row<'a>>>,
 }
 
-fn pulled(what: Pull, answer: Incoming<'_>) -> Result<Pulled, PullError> {
+fn pulled(what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
     let unreadable = |at: usize| PullError::Unreadable { at: at.min(answer.body.len()) };
     let page: Page<'_> = serde_json::from_slice(answer.body).map_err(|e| unreadable(e.column().saturating_sub(1)))?;
     if &*page.ret != "0" {
         return Err(PullError::Refused { code: page.ret.clipped() });
     }
     let rows = page.result.map_or_else(Vec::new, |Items(rows)| rows);
-    let events: Vec<Inbound> = rows.iter().filter_map(|row| row.event(what)).collect();
+    let events: Vec<Inbound> = rows.iter().filter_map(|row| row.event(what, Some(at))).collect();
     if events.len() < rows.len() {
         let (left_out, of) = (rows.len() - events.len(), rows.len());
-        tracing::warn!(provider = "chuanglan", left_out, of, "pulled rows without a mainland number or a time");
+        tracing::warn!(provider = "chuanglan", left_out, of, "pulled rows without a mainland number");
     }
     // The platform has forgotten the page: when nothing of it can be understood, that must be seen.
     if events.is_empty() && !rows.is_empty() {

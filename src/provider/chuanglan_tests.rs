@@ -77,7 +77,8 @@ async fn what_is_claimed_is_what_happened() {
 
 fn refused(wire: &Chuanglan, batch: &Batch) -> (Outcome, String) {
     let stamp = Stamp { at: Timestamp::EPOCH, nonce: "n".into() };
-    let verdict = wire.request(&batch.request(), "h", &stamp).unwrap_err();
+    let verdicts = wire.request(&batch.request(), "h", &stamp).unwrap_err();
+    let verdict = verdicts.get(batch.tickets.len() - 1);
     (verdict.outcome, verdict.code)
 }
 
@@ -92,6 +93,13 @@ fn what_the_form_cannot_carry_does_not_leave() {
         let batch = personal_batch(source, &[vec![("name", "王")], vec![("name", value)]]);
         assert_eq!(refused(&account(), &batch), (CONTENT, code.into()), "{source} {value}");
     }
+    // Whoever brings it is refused; the others go back, and the account has done nothing to rest for.
+    let three = personal_batch("{name}您好", &["王", "王,李", "李"].map(|name| vec![("name", name)]));
+    let stamp = Stamp { at: Timestamp::EPOCH, nonce: "n".into() };
+    let verdicts = account().request(&three.request(), "h", &stamp).unwrap_err();
+    let unsent = Verdict::unsent("not_with_others", Consequence::Rest(Duration::ZERO));
+    let refusal = Verdict::rejected(Blame::Content, Consequence::None, "separator_in_value");
+    assert_eq!([0, 1, 2].map(|i| verdicts.get(i)), [unsent.clone(), refusal, unsent]);
     let many = "{a}，".repeat(21);
     assert_eq!(refused(&account(), &personal_batch(&many, &[vec![("a", "1")]])).1, "too_many_values");
     let two = personal_batch("会员{name}，新品8折。", &[vec![("name", "王")], vec![("name", "李")]]);
@@ -145,6 +153,9 @@ fn only_a_success_with_an_id_is_accepted() {
         (200, r#"{"code":"0","msgId":"17","successNum":"1","failNum":"0"}"#),
         (200, r#"{"code":"0","code":"109","msgId":"17"}"#),
         (200, r#"{"code":"0","msgId":"17"} trailing"#),
+        (200, r#"{"code":"109","msgId":"17"}"#),
+        (200, r#"{"code":"109","msgId":"","successNum":"1"}"#),
+        (200, r#"{"code":"103","msgId":"","successNum":"x"}"#),
         (200, r#"{"code":"121","msgId":""}"#),
         (200, r#"{"code":"104","msgId":""}"#),
         (200, "<html>"),
@@ -152,6 +163,20 @@ fn only_a_success_with_an_id_is_accepted() {
         (200, ""),
     ] {
         assert_eq!(judged(2, status, body).outcome, Outcome::Unknown, "{body}");
+    }
+}
+
+#[test]
+fn a_counted_failure_leaves_the_id_that_reports_name_and_a_code_stands_over_the_status() {
+    let judged = |status, body: &str| {
+        let batch = batch_for("", 2, false);
+        super::super::wire::settle(&account(), &batch.request(), Incoming { status, body: body.as_bytes() }).get(0)
+    };
+    let partial = judged(200, r#"{"code":"0","msgId":"17","successNum":"1","failNum":"1"}"#);
+    assert_eq!(partial, Verdict { id: Some("17".into()), ..Verdict::unknown("partial") });
+    assert_eq!(judged(500, r#"{"code":"109","msgId":"","successNum":"0"}"#).consequence, Consequence::Hold);
+    for body in [r#"{"code":"0","msgId":"17"}"#, r#"{"code":"103","msgId":""}"#, r#"{"code":"109","msgId":"17"}"#, ""] {
+        assert_eq!(judged(500, body), Verdict::unknown("http_500"), "{body}");
     }
 }
 
@@ -221,6 +246,21 @@ fn events_are_read_as_documented() {
     ] {
         assert!(matches!(push(broken), Err(InboundError::Malformed { .. })), "{broken}");
     }
+    // A refusal without a readable time counts from the notice, or from when it came.
+    let received = Timestamp::from_millis(1_764_000_000_000);
+    let at = |query: &str| {
+        let call = HttpCall::new("GET", "/p", query, "");
+        let open = Chuanglan::new("a", Secret::new("p")).callbacks(Door::at(Secret::new("/p")));
+        match &open.inbound(&HttpCall { received_at: Some(received), ..call }).unwrap().events[..] {
+            [Inbound::Reply(r)] => r.at,
+            [Inbound::Report(r)] => r.at,
+            other => panic!("{other:?}"),
+        }
+    };
+    for query in ["moTime=soon&mobile=13800000001&msg=TD", "status=MBBLACK&reportTime=&mobile=13800000001"] {
+        assert_eq!(at(query), received);
+        assert_eq!(at(&format!("{query}&notifyTime=170410103838")).to_string(), "2017-04-10T10:38:38+08:00");
+    }
 }
 
 #[tokio::test]
@@ -249,10 +289,13 @@ async fn what_waits_is_pulled_once() {
 
 #[test]
 fn an_error_is_no_empty_page() {
-    let of = |body: &str| pulled(Pull::Replies, Incoming { status: 200, body: body.as_bytes() });
+    let at = Timestamp::from_millis(1_764_000_000_000);
+    let of = |body: &str| pulled(Pull::Replies, Incoming { status: 200, body: body.as_bytes() }, at);
     assert!(of(r#"{"ret":0,"result":[]}"#).unwrap().events.is_empty());
     let row = r#"{"moTime":"1704151325","messageContent":"R","destCode":"1069","mobile":"13800000001"}"#;
     assert_eq!(of(&format!(r#"{{"ret":0,"result":[{{}},{row}]}}"#)).unwrap().events.len(), 1);
+    let timeless = of(r#"{"ret":0,"result":[{"messageContent":"TD","mobile":"13800000001","moTime":{}}]}"#).unwrap();
+    assert!(matches!(&timeless.events[..], [Inbound::Reply(r)] if r.at == at));
     for body in ["", "{}", "[]", r#"{"result":[]}"#, r#"{"ret":0,"result":{}}"#, r#"{"ret":0,"result":[{}]}"#] {
         assert!(matches!(of(body), Err(PullError::Unreadable { .. })), "{body}");
     }

@@ -157,7 +157,7 @@ impl Wire for CmccMas {
         "http://112.35.1.155:1992"
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdicts> {
         let rendition = request.rendition();
         let signature = rendition.signature();
         let code = self.codes.get(signature).ok_or_else(|| {

@@ -116,12 +116,12 @@ impl Wire for Ctyun {
         "https://sms-global.ctapi.ctyun.cn"
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let rendition = request.rendition();
         let refused = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
         let template = rendition.template().ok_or_else(|| refused("no_template"))?;
         if rendition.extension().is_some_and(|e| e.len() > 6) {
-            return Err(refused("extension_too_long"));
+            return Err(refused("extension_too_long").into());
         }
         let tickets = request.tickets();
         let numbers = tickets.iter().map(|t| t.phone().national()).collect::<Vec<_>>().join(",");
@@ -130,7 +130,7 @@ impl Wire for Ctyun {
             (true, [one]) => {
                 Some(sign::json_object(filled(rendition, one.params())?.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
             }
-            (true, _) => return Err(refused("too_many_numbers")),
+            (true, _) => return Err(refused("too_many_numbers").into()),
         };
         let reference = request.reference().to_string();
         let mut fields = vec![

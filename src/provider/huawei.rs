@@ -237,15 +237,15 @@ impl Wire for Huawei {
         &self.endpoint
     }
 
-    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let rendition = request.rendition();
         let refused = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
         let template = rendition.template().ok_or_else(|| refused("no_template"))?;
         if request.is_personal() {
-            return Err(refused("no_personal_form"));
+            return Err(refused("no_personal_form").into());
         }
         if rendition.extension().is_some() {
-            return Err(refused("no_extension"));
+            return Err(refused("no_extension").into());
         }
         let mut numbers = String::with_capacity(request.tickets().len() * 15);
         for ticket in request.tickets() {

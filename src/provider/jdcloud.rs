@@ -240,17 +240,17 @@ impl Wire for Jdcloud {
         "https://sms.jdcloud-api.com"
     }
 
-    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let account = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
         let rendition = request.rendition();
         let template = rendition.template().ok_or_else(|| account("no_template"))?;
         let known = self.signatures.iter().find(|(text, _)| text == rendition.signature());
         let (_, signature) = known.ok_or_else(|| account("no_signature_id"))?;
         if rendition.extension().is_some() {
-            return Err(account("no_extension"));
+            return Err(account("no_extension").into());
         }
         if request.is_personal() {
-            return Err(account("no_variables"));
+            return Err(account("no_variables").into());
         }
         let numbers: Vec<String> = request.tickets().iter().map(|t| t.phone().national()).collect();
         let fields = [

@@ -109,13 +109,13 @@ impl Wire for Luosimao {
         "https://sms-api.luosimao.com"
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdicts> {
         let text = match request.tickets() {
             [only] => only.text().unwrap_or(request.rendition().text()),
             [] | [..] => request.rendition().text(),
         };
         if text.chars().count() > LONGEST {
-            return Err(Verdict::rejected(Blame::Content, Consequence::None, "too_long"));
+            return Err(Verdict::rejected(Blame::Content, Consequence::None, "too_long").into());
         }
         let numbers: Vec<String> = request.tickets().iter().map(|t| t.phone().national()).collect();
         Ok(self.call("send_batch.json", &[("mobile_list", &numbers.join(",")), ("message", text)]))
@@ -142,9 +142,12 @@ pub(crate) fn verdict(answer: Incoming<'_>) -> Verdict {
     let Ok(envelope) = serde_json::from_slice::<Envelope>(answer.body) else {
         return Verdict::unknown("unreadable");
     };
+    let id = envelope.batch_id.as_ref().and_then(id).filter(|id| !id.is_empty());
     match code(&envelope.error.to_string()) {
         Some(row) if row.class == Class::Accepted && answer.status != 200 => Verdict::unknown("contradiction"),
-        Some(row) => row.verdict(envelope.batch_id.as_ref().and_then(id)),
+        // A batch was made, so some may have been taken.
+        Some(row) if row.class != Class::Accepted && id.is_some() => Verdict::unknown("contradiction"),
+        Some(row) => row.verdict(id),
         None => Verdict::unknown(envelope.error.to_string()),
     }
 }

@@ -28,6 +28,8 @@ fn only_a_batch_with_an_id_is_accepted() {
         (200, r#"{"error":0,"batch_id":null}"#),
         (400, r#"{"error":0,"batch_id":"B1"}"#),
         (200, r#"{"error":"0","batch_id":"B1"}"#),
+        (200, r#"{"error":-20,"batch_id":"B1"}"#),
+        (200, r#"{"error":-42,"batch_id":7}"#),
         (200, r#"{"error":-99}"#),
         (200, r#"{"error":0,"batch_id":"B1"} x"#),
         (200, "[]"),
@@ -78,7 +80,7 @@ fn a_long_text_never_leaves() {
     let mut batch = batch_for("", 1, false);
     std::sync::Arc::make_mut(&mut batch.rendition).text = "长".repeat(301);
     let stamp = Stamp { at: crate::clock::Timestamp::EPOCH, nonce: "n".into() };
-    let refused = account().request(&batch.request(), "h", &stamp).unwrap_err();
+    let refused = account().request(&batch.request(), "h", &stamp).unwrap_err().get(0);
     assert_eq!((refused.outcome, refused.code.as_str()), (CONTENT, "too_long"));
 }
 

@@ -144,6 +144,31 @@ impl Verdicts {
             Self::Each(v) => v.get(i).cloned().unwrap_or_else(|| Verdict::unknown("not_named")),
         }
     }
+
+    /// What each ticket puts into a request; where some cannot be said to the platform, the verdicts of a request that
+    /// does not leave: theirs is what `part` says, everyone else's is unsent, which is a fact, and they go out again
+    /// without them.
+    ///
+    /// # Errors
+    /// One verdict per ticket.
+    pub fn parts<T>(
+        request: &Request<'_>,
+        mut part: impl FnMut(&crate::ticket::Ticket) -> Result<T, Verdict>,
+    ) -> Result<Vec<T>, Self> {
+        let parts: Vec<Result<T, Verdict>> = request.tickets().iter().map(&mut part).collect();
+        if parts.iter().all(Result::is_ok) {
+            return Ok(parts.into_iter().filter_map(Result::ok).collect());
+        }
+        // A rest of no length: the account has done nothing to rest for.
+        let unsent = || Verdict::unsent("not_with_others", Consequence::Rest(Duration::ZERO));
+        Err(Self::Each(parts.into_iter().map(|part| part.err().unwrap_or_else(unsent)).collect()))
+    }
+}
+
+impl From<Verdict> for Verdicts {
+    fn from(verdict: Verdict) -> Self {
+        Self::Same(verdict)
+    }
 }
 
 /// What the platform's answer proves about one ticket.

@@ -14,12 +14,15 @@
 //! - `custid` carries our reference and comes back in answers and reports. It makes no second send harmless, and the
 //!   platform cannot be asked for it: a time-out waits for a report.
 //! - Pushes carry the account's name, a time and the digest of both with the password; the digest does not cover what is
-//!   pushed. Keep the push address secret and name the platform's addresses in the [`Door`].
+//!   pushed. A path in the [`Door`] is asked for too where there is one, and should be; name the platform's addresses there.
+//! - The document's closing note spells some operations otherwise (`single_send`, `batch_send`): see [`Montnets::path`].
 //! - Pulled reports and replies are forgotten by the platform (inferred). Whether pull works beside push is unconfirmed.
 
 use super::rows::Word;
 use super::sign;
-use super::wire::{Class, CodeRow, Incoming, MAX_ITEMS, Method, Outgoing, Wire, event_id, malformed, phone_of, row};
+use super::wire::{
+    Class, CodeRow, Incoming, MAX_ITEMS, Method, Outgoing, Wire, admits_signed, event_id, malformed, phone_of, row,
+};
 use super::{
     Back, Blame, Consequence, Documented, Door, Form, Lookup, Outcome, Profile, PullError, Request, Verdict, Verdicts,
     Writer,
@@ -60,6 +63,7 @@ pub struct Montnets {
     userid: String,
     password: Secret,
     service: Option<String>,
+    paths: Vec<(String, String)>,
     door: Door,
     profile: Profile,
 }
@@ -73,6 +77,7 @@ impl Montnets {
             userid: userid.as_ref().to_uppercase(),
             password,
             service: None,
+            paths: Vec::new(),
             door: Door::default(),
             profile: PROFILE,
         }
@@ -80,7 +85,8 @@ impl Montnets {
 
     /// Reads `MONTNETS_GATEWAY`, `MONTNETS_USERID`, `MONTNETS_PASSWORD` and, where set, `MONTNETS_SVRTYPE`,
     /// `MONTNETS_CALLBACK_PATH` and `MONTNETS_CALLBACK_SOURCES`; `MONTNETS_PLATFORM_SIGNS=1` and
-    /// `MONTNETS_PLATFORM_ADDS_WORDS=1` say what the platform writes.
+    /// `MONTNETS_PLATFORM_ADDS_WORDS=1` say what the platform writes, `MONTNETS_PATHS` (`send_single=/…,send_batch=/…`) how
+    /// it spells its operations.
     ///
     /// # Errors
     /// [`MissingVariable`] naming the first of the three needed ones that is unset.
@@ -90,6 +96,10 @@ impl Montnets {
         let mut this = Self::new(gateway.expose(), userid.expose(), Secret::from_env("MONTNETS_PASSWORD")?);
         this.service = Secret::from_env("MONTNETS_SVRTYPE").ok().map(|s| s.expose().to_owned());
         this.door = Door::from_env("MONTNETS_CALLBACK_PATH", "MONTNETS_CALLBACK_SOURCES");
+        if let Ok(paths) = Secret::from_env("MONTNETS_PATHS") {
+            let pairs = paths.expose().split(',').filter_map(|pair| pair.split_once('='));
+            this = pairs.fold(this, |this, (operation, path)| this.path(operation.trim(), path.trim()));
+        }
         if set("MONTNETS_PLATFORM_SIGNS") {
             this = this.signature_by_platform();
         }
@@ -100,6 +110,14 @@ impl Montnets {
     #[must_use]
     pub fn service(mut self, svrtype: impl Into<String>) -> Self {
         self.service = Some(svrtype.into());
+        self
+    }
+
+    /// The path of an operation (`send_single`, `send_batch`, `send_multi`, `get_rpt`, `get_mo`) where the gateway does not
+    /// have it at `/sms/v2/std/` and its name, such as `/sms/v2/std/single_send`.
+    #[must_use]
+    pub fn path(mut self, operation: impl Into<String>, path: impl AsRef<str>) -> Self {
+        self.paths.push((operation.into(), format!("/{}", path.as_ref().trim_start_matches('/'))));
         self
     }
 
@@ -117,7 +135,8 @@ impl Montnets {
         self
     }
 
-    /// Where pushes may come from. Their digest is checked in any case; the path is not, as the digest stands for it.
+    /// The path and sources of pushes. Their digest, which is checked in any case, does not cover what they say, so whoever
+    /// has seen one could write others: a path that nobody else knows keeps them out.
     #[must_use]
     pub fn callbacks(mut self, door: Door) -> Self {
         self.door = door;
@@ -140,11 +159,16 @@ impl Montnets {
         body.push('}');
         Outgoing {
             method: Method::Post,
-            path: format!("/sms/v2/std/{operation}").into(),
+            path: self.path_of(operation).into(),
             query: String::new(),
             headers: vec![("content-type", "application/json".into()), ("accept", "application/json".into())],
             body: body.into_bytes(),
         }
+    }
+
+    fn path_of(&self, operation: &str) -> String {
+        let own = self.paths.iter().rfind(|(name, _)| name == operation);
+        own.map_or_else(|| format!("/sms/v2/std/{operation}"), |(_, path)| path.clone())
     }
 
     fn digest(&self, timestamp: &str) -> String {
@@ -228,7 +252,7 @@ impl Wire for Montnets {
         &self.gateway
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let (rendition, tickets) = (request.rendition(), request.tickets());
         let reference = request.reference().to_string();
         let mut common: Vec<(&str, Value)> = Vec::with_capacity(3);
@@ -237,27 +261,28 @@ impl Wire for Montnets {
         }
         if let Some(extension) = rendition.extension() {
             if extension.len() > 6 || !extension.bytes().all(|b| b.is_ascii_digit()) {
-                return Err(Verdict::rejected(Blame::Account, Consequence::Hold, "extension"));
+                return Err(Verdict::rejected(Blame::Account, Consequence::Hold, "extension").into());
             }
             common.push(("exno", extension.into()));
         }
         common.push(("custid", reference.into()));
         if request.is_personal() {
-            let rows: Result<Vec<Value>, Verdict> = tickets
-                .iter()
-                .map(|t| {
-                    let content = self.content(t.text().unwrap_or(rendition.text()), rendition.signature())?;
-                    let own = [("mobile", t.phone().national().into()), ("content", content)];
-                    Ok(own.into_iter().chain(common.iter().cloned()).map(|(k, v)| (k.to_owned(), v)).collect())
-                })
-                .collect();
-            return Ok(self.call("send_multi", &[("multimt", rows?.into())], stamp));
+            let rows: Vec<Value> = Verdicts::parts(request, |t| {
+                let content = self.content(t.text().unwrap_or(rendition.text()), rendition.signature())?;
+                let own = [("mobile", t.phone().national().into()), ("content", content)];
+                Ok(own.into_iter().chain(common.iter().cloned()).map(|(k, v)| (k.to_owned(), v)).collect())
+            })?;
+            return Ok(self.call("send_multi", &[("multimt", rows.into())], stamp));
         }
         let numbers: Vec<String> = tickets.iter().map(|t| t.phone().national()).collect();
         let content = self.content(rendition.text(), rendition.signature())?;
         let own = [("mobile", numbers.join(",").into()), ("content", content)];
         let operation = if tickets.len() == 1 { "send_single" } else { "send_batch" };
         Ok(self.call(operation, &own.into_iter().chain(common).collect::<Vec<_>>(), stamp))
+    }
+
+    fn reads_server_errors(&self) -> bool {
+        true
     }
 
     fn outcome(&self, request: &Request<'_>, answer: Incoming<'_>) -> Verdicts {
@@ -274,16 +299,16 @@ impl Wire for Montnets {
     }
 
     fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
-        self.door.admits_peer(call)?;
+        admits_signed(&self.door, call)?;
         let push = Push::read(call)?;
         self.authentic(&push)?;
         let rows = list(push.rows)?;
         let (events, count) = match push.kind {
-            Pull::Replies => events(&rows, reply)?,
-            Pull::Reports => events(&rows, report)?,
+            Pull::Replies => events(&rows, reply, call.received_at)?,
+            Pull::Reports => events(&rows, report, call.received_at)?,
         };
         if events.is_empty() && count > 0 {
-            return Err(broken("mobile and time in every row"));
+            return Err(broken("mobile in every row"));
         }
         let cmd = if push.kind == Pull::Reports { "RPT_RESP" } else { "MO_RESP" };
         let body = format!("{{\"cmd\":\"{cmd}\",\"seqid\":{},\"result\":0}}", push.seqid);
@@ -300,8 +325,8 @@ impl Wire for Montnets {
         Some(self.call(operation, &[("retsize", most.into())], stamp))
     }
 
-    fn pulled(&self, what: Pull, answer: Incoming<'_>, _: Timestamp) -> Result<Pulled, PullError> {
-        let unreadable = |at| PullError::Unreadable { at };
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
+        let unreadable = |byte| PullError::Unreadable { at: byte };
         let page: Value = serde_json::from_slice(answer.body).map_err(|e| unreadable(e.column()))?;
         let result = page["result"].as_i64().ok_or(unreadable(0))?;
         if result != 0 {
@@ -319,10 +344,14 @@ impl Wire for Montnets {
         };
         // Rows that cannot be read are left out: the platform has forgotten the others with them.
         let (events, count) = match what {
-            Pull::Replies => events(rows, reply),
-            Pull::Reports => events(rows, report),
+            Pull::Replies => events(rows, reply, Some(at)),
+            Pull::Reports => events(rows, report, Some(at)),
         }
         .map_err(|_| unreadable(0))?;
+        // When nothing of a page can be understood, that must be seen.
+        if events.is_empty() && count > 0 {
+            return Err(unreadable(0));
+        }
         Ok(Pulled { events, more: count > 0 })
     }
 }
@@ -346,16 +375,18 @@ struct SendAnswer<'a> {
 /// Reads an answer to a send; else the verdict for everyone in it.
 fn sent(answer: Incoming<'_>) -> Result<Sent, Verdict> {
     let parsed: SendAnswer<'_> = serde_json::from_slice(answer.body).map_err(|_| Verdict::unknown("unreadable"))?;
+    // Through no float: ids take all 64 bits and may be negative. Refusals come with zero.
+    let id = parsed.msgid.parse().ok().filter(|id: &i64| *id != 0);
     match code(parsed.result) {
         Some(row) if row.class == Class::Accepted => {
             if answer.status != 200 {
                 return Err(Verdict::unknown("contradiction"));
             }
-            // Through no float: ids take all 64 bits and may be negative. Refusals come with zero.
-            let first = parsed.msgid.parse().ok().filter(|id: &i64| *id != 0);
-            let first = first.ok_or_else(|| Verdict::unknown("no_id"))?;
+            let first = id.ok_or_else(|| Verdict::unknown("no_id"))?;
             Ok(Sent { first, custid: parsed.custid.filled() })
         }
+        // What has an id may have been taken.
+        Some(row) if id.is_some() && row.outcome != Outcome::Unknown => Err(Verdict::unknown("contradiction")),
         Some(row) => Err(row.verdict(None)),
         None => Err(Verdict::unknown(parsed.result.to_string())),
     }
@@ -451,13 +482,16 @@ fn list(given: Option<Value>) -> Result<Vec<Value>, InboundError> {
     if rows.len() > MAX_ITEMS { Err(broken("at most 10000 rows")) } else { Ok(rows) }
 }
 
+/// Reads a row that came at the time given, which is the event's where it tells none.
+type Read = fn(&Value, Option<Timestamp>) -> Option<Inbound>;
+
 /// The events of rows, and how many rows there were. Rows about numbers that cannot be a mainland mobile are left out:
 /// they can be nobody we know, and refusing all would lose the stops of others.
-fn events(rows: &[Value], read: fn(&Value) -> Option<Inbound>) -> Result<(Vec<Inbound>, usize), InboundError> {
+fn events(rows: &[Value], read: Read, came_at: Option<Timestamp>) -> Result<(Vec<Inbound>, usize), InboundError> {
     if rows.len() > MAX_ITEMS {
         return Err(broken("at most 10000 rows"));
     }
-    let events: Vec<Inbound> = rows.iter().filter_map(read).collect();
+    let events: Vec<Inbound> = rows.iter().filter_map(|row| read(row, came_at)).collect();
     if events.len() < rows.len() {
         let (left_out, of) = (rows.len() - events.len(), rows.len());
         tracing::warn!(provider = "montnets", left_out, of, "rows that cannot be read or have no mainland number");
@@ -479,13 +513,13 @@ struct ReportRow<'a> {
     stime: Word<'a>,
     #[serde(borrow, default)]
     rtime: Word<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     status: Word<'a>,
     #[serde(borrow, default)]
     errcode: Word<'a>,
 }
 
-fn report(row: &Value) -> Option<Inbound> {
+fn report(row: &Value, came_at: Option<Timestamp>) -> Option<Inbound> {
     let row: ReportRow<'_> = serde::Deserialize::deserialize(row).ok()?;
     let at = if row.rtime.is_empty() { &row.stime } else { &row.rtime };
     let code = if row.errcode.is_empty() { row.status.clipped() } else { row.errcode.clipped() };
@@ -499,7 +533,7 @@ fn report(row: &Value) -> Option<Inbound> {
         reference: Reference::parse(&row.custid),
         code,
         delivered: row.status.parse::<i64>().ok().map(|s| s == 0),
-        at: Timestamp::parse_beijing(at).ok()?,
+        at: Timestamp::parse_beijing(at).ok().or(came_at)?,
     }))
 }
 
@@ -513,13 +547,13 @@ struct ReplyRow<'a> {
     pknum: Word<'a>,
     #[serde(borrow, default)]
     exno: Word<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, default)]
     rtime: Word<'a>,
     #[serde(borrow)]
     content: Word<'a>,
 }
 
-fn reply(row: &Value) -> Option<Inbound> {
+fn reply(row: &Value, came_at: Option<Timestamp>) -> Option<Inbound> {
     let row: ReplyRow<'_> = serde::Deserialize::deserialize(row).ok()?;
     Some(Inbound::Reply(Reply {
         event_id: event_id("reply", &[&row.msgid, &row.mobile, &row.pknum, &row.exno, &row.rtime, &row.content]),
@@ -528,7 +562,7 @@ fn reply(row: &Value) -> Option<Inbound> {
         text: sign::form_decode(&row.content).unwrap_or_else(|| row.content.to_string()),
         extension: row.exno.filled(),
         signature: None,
-        at: Timestamp::parse_beijing(&row.rtime).ok()?,
+        at: Timestamp::parse_beijing(&row.rtime).ok().or(came_at)?,
     }))
 }
 

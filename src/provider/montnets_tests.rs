@@ -4,7 +4,7 @@
 use super::super::Provider;
 use super::super::cloud_tests::{batch_for, claims_only_what_is_so, flips, id, pushes, sent, survives, table, takes};
 use super::super::wire::Http;
-use super::super::wire::tests::{served, settings, system};
+use super::super::wire::tests::{clearance, served, settings, system};
 use super::*;
 use crate::testing::gateway::{Account, CALLBACK_PATH, FakeMontnets, Script};
 use proptest::prelude::*;
@@ -54,13 +54,26 @@ async fn the_platform_refuses_what_it_would() {
 }
 
 #[test]
+fn one_long_text_ends_nobody_elses() {
+    let mut batch = batch_for("", 1, true);
+    for (phone, text) in [("13800000002", "长".repeat(1001)), ("13800000003", "短".into())] {
+        batch.push(phone_of(phone).unwrap(), Vec::new(), Some(text), clearance());
+    }
+    let verdicts = account().request(&batch.request(), "h", &Stamp { at: Timestamp::EPOCH, nonce: String::new() });
+    let verdicts = verdicts.unwrap_err();
+    let codes = [0, 1, 2].map(|i| (verdicts.get(i).outcome, verdicts.get(i).code));
+    let back = (Outcome::Unsent, "not_with_others".to_owned());
+    assert_eq!(codes, [back.clone(), (CONTENT, "too_long".into()), back]);
+}
+
+#[test]
 fn what_the_platform_writes_is_left_out() {
     let batch = batch_for("", 1, false);
     let stamp = Stamp { at: Timestamp::EPOCH, nonce: String::new() };
     let content = |wire: Montnets| {
         let out = wire.request(&batch.request(), "h", &stamp)?;
         let body: Value = serde_json::from_slice(&out.body).unwrap();
-        Ok::<_, Verdict>(sign::form_decode(body["content"].as_str().unwrap()).unwrap())
+        Ok::<_, Verdicts>(sign::form_decode(body["content"].as_str().unwrap()).unwrap())
     };
     assert_eq!(content(account()).unwrap(), "【测试签名】会员，新品8折。拒收请回复R");
     assert_eq!(content(account().signature_by_platform()).unwrap(), "会员，新品8折。拒收请回复R");
@@ -92,6 +105,8 @@ fn only_a_success_with_an_id_is_accepted_and_ids_count_up_over_the_end() {
         (200, r#"{"result":0,"result":-100003,"msgid":7}"#),
         (200, r#"{"result":"0","msgid":7}"#),
         (200, r#"{"result":-100999,"msgid":0}"#),
+        (200, r#"{"result":-100003,"msgid":7}"#),
+        (200, r#"{"result":-100056,"msgid":"-7"}"#),
         (200, r#"{"result":-199999}"#),
         (200, "<html>"),
         (200, "null"),
@@ -99,6 +114,27 @@ fn only_a_success_with_an_id_is_accepted_and_ids_count_up_over_the_end() {
     ] {
         assert!(judged(2, status, body).iter().all(|v| v.outcome == Outcome::Unknown), "{body}");
     }
+}
+
+#[test]
+fn the_code_stands_whatever_the_status() {
+    let verdict = |status, body: &str| {
+        let batch = batch_for("", 2, false);
+        super::super::wire::settle(&account(), &batch.request(), Incoming { status, body: body.as_bytes() }).get(1)
+    };
+    assert_eq!(verdict(500, r#"{"result":-100003,"msgid":0}"#).consequence, Consequence::Hold);
+    for body in [r#"{"result":0,"msgid":7}"#, r#"{"result":-100056,"msgid":0}"#, r#"{"result":-100003,"msgid":7}"#, ""]
+    {
+        assert_eq!(verdict(500, body), Verdict::unknown("http_500"), "{body}");
+    }
+}
+
+#[test]
+fn operations_may_stand_elsewhere() {
+    let wire = account().path("send_batch", "/sms/v2/std/batch_send");
+    let stamp = Stamp { at: Timestamp::EPOCH, nonce: String::new() };
+    let path = |count| wire.request(&batch_for("", count, false).request(), "h", &stamp).unwrap().path;
+    assert_eq!([path(1), path(2)], ["/sms/v2/std/send_single", "/sms/v2/std/batch_send"]);
 }
 
 fn read(push: &HttpCall) -> Result<Callback, InboundError> {
@@ -124,6 +160,12 @@ async fn pushes_are_proven_by_every_bit_of_name_digest_and_time() {
     assert_eq!(id(&again.events[0]), id(&told.events[0]));
     let elsewhere = account().callbacks(Door::default().only_from(["203.0.113.7".parse().unwrap()]));
     assert_eq!(elsewhere.inbound(&report).unwrap_err(), InboundError::Forged);
+    // The digest does not cover what is pushed: a path that was set is asked for.
+    let secret = |path: &str| account().callbacks(Door::at(Secret::new(path)));
+    assert!(secret(CALLBACK_PATH).inbound(&report).is_ok());
+    for call in [&report, &reply] {
+        assert_eq!(secret("/elsewhere").inbound(call).unwrap_err(), InboundError::Forged);
+    }
 }
 
 #[tokio::test]
@@ -135,10 +177,13 @@ async fn old_reports_are_stale_and_old_replies_count() {
     assert!(at(&report, Duration::from_secs(14 * 60)).is_ok());
     assert_eq!(at(&report, Duration::from_secs(16 * 60)).unwrap_err(), InboundError::Stale);
     assert!(at(&reply, Duration::from_secs(90 * 24 * 3600)).is_ok());
-    let body = String::from_utf8(report.body.clone()).unwrap();
-    let listed = body.replace("DELIVRD", "MBBLACK").replace("%22status%22%3A0", "%22status%22%3A2");
-    let listed = HttpCall { body: listed.into_bytes(), ..report };
-    assert_eq!(at(&listed, Duration::from_secs(90 * 24 * 3600)).unwrap().events.len(), 1, "it may be a stop");
+    // What may be a stop counts at any age.
+    let body = String::from_utf8(report.body.clone()).unwrap().replace("DELIVRD", "MBBLACK");
+    let body =
+        body.replace("%22status%22%3A0", "%22status%22%3A2").replace("%22status%22%3A%220", "%22status%22%3A%222");
+    let black = at(&HttpCall { body: body.into_bytes(), ..report.clone() }, Duration::from_secs(16 * 60)).unwrap();
+    let [Inbound::Report(r)] = &black.events[..] else { panic!() };
+    assert_eq!((r.code.as_str(), r.delivered), ("MBBLACK", Some(false)));
     // Over the turn of the year, which the time does not carry.
     let new_year: Timestamp = "2027-01-01T00:05:00+08:00".parse().unwrap();
     assert_eq!(age("1231235900", new_year), Some(Duration::from_secs(6 * 60)));
@@ -166,12 +211,18 @@ fn rows_are_bounded_and_odd_ones_left_out() {
         read(&call)
     };
     let rows = r#"[{"mobile":"02112345678","rtime":"2025-11-25 00:01:00","content":"x"},{"mobile":13800000001},7,
+        {"mobile":13800000001,"content":"TD"},{"mobile":13800000001,"rtime":"soon","content":"TD"},
         {"msgid":1,"mobile":"13800000001","exno":"0006","rtime":"2025-11-25 00:01:00","content":"100%25%2BR+TD"},
         {"msgid":2,"mobile":"13800000001","rtime":"2025-11-25 00:01:00","content":"%ff"}]"#;
     let got = push("MO_REQ", "mos", rows).unwrap();
     let texts: Vec<_> =
         got.events.iter().map(|e| if let Inbound::Reply(r) = e { r.text.as_str() } else { "" }).collect();
-    assert_eq!(texts, ["100%+R TD", "%ff"]);
+    assert_eq!(texts, ["TD", "TD", "100%+R TD", "%ff"]);
+    let timeless = |e: &&Inbound| matches!(e, Inbound::Reply(r) if r.at == at);
+    assert_eq!(got.events.iter().filter(timeless).count(), 2, "they count from when they came");
+    let black = r#"[{"mobile":"13800000001","status":2,"errcode":"MBBLACK","rtime":null,"stime":""}]"#;
+    let [Inbound::Report(r)] = &push("RPT_REQ", "rpts", black).unwrap().events[..] else { panic!() };
+    assert_eq!((r.code.as_str(), r.delivered, r.at), ("MBBLACK", Some(false), at));
     assert_eq!(got.answer.body, r#"{"cmd":"MO_RESP","seqid":"a\"b","result":0}"#);
     assert!(push("MO_REQ", "mos", "").unwrap().events.is_empty());
     let many = format!("[{}]", vec!["{}"; 10_001].join(","));
@@ -192,7 +243,7 @@ fn parts_of_a_long_message_lead_to_its_first() {
     let row = |msgid: i64, part: i64| {
         let row = serde_json::json!({"msgid": msgid, "custid": "00112233445566778899aabbccddeeff", "pknum": part,
             "mobile": "13800000001", "rtime": "2025-11-25 00:00:04", "status": "0", "errcode": ""});
-        let Some(Inbound::Report(r)) = report(&row) else { panic!() };
+        let Some(Inbound::Report(r)) = report(&row, None) else { panic!() };
         (r.provider_id, r.delivered, r.code, r.reference.is_some(), r.event_id)
     };
     let (first, delivered, code, ours, one) = row(i64::MAX, 1);
@@ -229,6 +280,16 @@ async fn what_waits_is_pulled_once() {
         let read = account().pulled(Pull::Reports, Incoming { status: 200, body: body.as_bytes() }, Timestamp::EPOCH);
         assert!(matches!(read, Err(PullError::Unreadable { .. })), "an error is no empty page: {body}");
     }
+    let at = Timestamp::from_millis(1_764_000_000_000);
+    let mos = |rows: &str| {
+        let body = format!(r#"{{"result":0,"mos":[{rows}]}}"#);
+        account().pulled(Pull::Replies, Incoming { status: 200, body: body.as_bytes() }, at)
+    };
+    for rows in ["7", "{}", r#"{"content":"TD"},{"mobile":"13800000001"}"#] {
+        assert!(matches!(mos(rows), Err(PullError::Unreadable { .. })), "a page that is lost must be seen: {rows}");
+    }
+    let page = mos(r#"{},{"mobile":"13800000001","content":"TD"}"#).unwrap();
+    assert!(matches!(&page.events[..], [Inbound::Reply(r)] if r.at == at) && page.more);
 }
 
 #[test]
@@ -255,6 +316,6 @@ proptest! {
     fn odd_rows_never_panic(msgid in any::<i64>(), part in any::<i64>(), time in "[0-9 :-]{0,20}", word in any::<String>()) {
         let row = serde_json::json!({"msgid": msgid, "pknum": part, "mobile": "13800000001", "rtime": time,
             "content": word, "status": word});
-        let _ = (report(&row), reply(&row), age(&time, Timestamp::EPOCH), age(&word, Timestamp::FAR));
+        let _ = (report(&row, None), reply(&row, None), age(&time, Timestamp::EPOCH), age(&word, Timestamp::FAR));
     }
 }

@@ -170,20 +170,20 @@ impl Wire for Netease {
         "https://sms.yunxinapi.com"
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let held = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
         let rendition = request.rendition();
         let template = rendition.template().ok_or_else(|| held("no_template"))?;
         if rendition.extension().is_some() {
             // A reply could not be told from other shops' by it: better said than dropped.
-            return Err(held("extension"));
+            return Err(held("extension").into());
         }
         let values = match (request.is_personal(), request.tickets()) {
             (false, _) => None,
             (true, [one]) => {
                 Some(sign::json_object(filled(rendition, one.params())?.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
             }
-            (true, _) => return Err(held("one_person_a_call")),
+            (true, _) => return Err(held("one_person_a_call").into()),
         };
         let numbers: Vec<String> = request.tickets().iter().map(|t| t.phone().national()).collect();
         let mobiles = Value::from(numbers).to_string();

@@ -141,12 +141,12 @@ impl Wire for Qiniu {
         "https://sms.qiniuapi.com"
     }
 
-    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let rendition = request.rendition();
         let refused = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
         let template = rendition.template().ok_or_else(|| refused("no_template"))?;
         if rendition.extension().is_some() {
-            return Err(refused("no_extension"));
+            return Err(refused("no_extension").into());
         }
         let tickets = request.tickets();
         let numbers: Vec<String> = tickets.iter().map(|t| t.phone().national()).collect();
@@ -163,7 +163,7 @@ impl Wire for Qiniu {
             return Ok(self.call(host, "message", String::new(), object(&fields), stamp));
         }
         let ([ticket], [number]) = (tickets, &numbers[..]) else {
-            return Err(refused("too_many_numbers"));
+            return Err(refused("too_many_numbers").into());
         };
         let values: Vec<_> =
             filled(rendition, ticket.params())?.iter().map(|(k, v)| field(k, quoted(v, false))).collect();

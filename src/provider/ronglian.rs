@@ -168,14 +168,14 @@ impl Wire for Ronglian {
         "https://app.cloopen.com:8883"
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let held = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
         let rendition = request.rendition();
         let template = rendition.template().ok_or_else(|| held("no_template"))?;
         let datas = match (request.is_personal(), request.tickets()) {
             (false, _) => Vec::new(),
             (true, [one]) => positional(filled(rendition, one.params())?),
-            (true, _) => return Err(held("one_person_a_call")),
+            (true, _) => return Err(held("one_person_a_call").into()),
         };
         let numbers: Vec<String> = request.tickets().iter().map(|t| t.phone().national()).collect();
         let body = TemplateSms {

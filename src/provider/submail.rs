@@ -20,13 +20,17 @@
 //! - `tag` carries our reference; it makes no second send harmless. `sms/log` is asked by number and hour; its rows are
 //!   documented without text and tag, and then they settle nothing. When a row appears is not documented either.
 //! - Signed calls ([`Signing`]) must arrive within 6 s of their time. Callbacks (SUBHOOK) carry a token and its digest with
-//!   the hook's key; nothing else is covered. A path in the [`Door`] is asked for too where there is one, and should be.
+//!   the hook's key; nothing else is covered. So a token that has come is refused with other content, while this value and
+//!   its clones live and among the last 65,536; a restart forgets them. The hook's time is not covered either, so its age
+//!   proves nothing. A path in the [`Door`] is asked for too where there is one, and should be.
 //!   What to answer is **not documented**, beyond the status 200.
 
 use super::filed::filled;
 use super::rows::{Rows, Word, clipped};
 use super::variables::{spelled, value};
-use super::wire::{Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, phone_of, received, row};
+use super::wire::{
+    Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, admits_signed, event_id, phone_of, received, row,
+};
 use super::{
     Asked, Back, Blame, Consequence, Documented, Door, Form, Found, Lookup, Outcome, Profile, Request, Verdict,
     Verdicts, Writer, sign,
@@ -36,8 +40,10 @@ use crate::id::Reference;
 use crate::inbound::{Callback, HttpAnswer, HttpCall, Inbound, InboundError, Reply, Report};
 use crate::phone::Phone;
 use crate::secret::{MissingVariable, Secret};
-use std::collections::HashSet;
+use sha2::{Digest as _, Sha256};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Rows of one question.
@@ -79,6 +85,7 @@ pub struct Submail {
     signing: Signing,
     short: bool,
     subhook_key: Option<Secret>,
+    tokens: Tokens,
     door: Door,
     profile: Profile,
 }
@@ -92,6 +99,7 @@ impl Submail {
             signing: Signing::Normal,
             short: false,
             subhook_key: None,
+            tokens: Tokens::default(),
             door: Door::default(),
             profile: PROFILE,
         }
@@ -178,7 +186,7 @@ impl Submail {
     }
 
     /// The operation's name without its area, and its own fields.
-    fn order(&self, request: &Request<'_>) -> Result<(&'static str, Fields), Verdict> {
+    fn order(&self, request: &Request<'_>) -> Result<(&'static str, Fields), Verdicts> {
         let (rendition, tickets) = (request.rendition(), request.tickets());
         let by_template = self.profile.form == Form::Template;
         let mut fields = Fields::with_capacity(4);
@@ -196,9 +204,8 @@ impl Submail {
             return Ok((if tickets.len() == 1 { one } else { many }, fields));
         }
         if by_template {
-            let rows: Result<Vec<_>, Verdict> =
-                tickets.iter().map(|t| Ok((t.phone(), filled(rendition, t.params())?))).collect();
-            fields.push(("multi", multi(&rows?)));
+            let rows = Verdicts::parts(request, |t| Ok((t.phone(), filled(rendition, t.params())?)))?;
+            fields.push(("multi", multi(&rows)));
             return Ok(("sms/multixsend", fields));
         }
         let spelled = spelled(request, VARIABLE, |name| format!("{VARIABLE}{name})"))?;
@@ -220,10 +227,7 @@ impl Submail {
 
     /// The path is asked for where one is set; the sources in any case.
     fn admits(&self, call: &HttpCall) -> Result<&Secret, InboundError> {
-        match self.door.admits(call) {
-            Err(InboundError::NotOffered) => self.door.admits_peer(call)?,
-            other => other?,
-        }
+        admits_signed(&self.door, call)?;
         self.subhook_key.as_ref().ok_or(InboundError::NotOffered)
     }
 }
@@ -313,7 +317,7 @@ impl Wire for Submail {
         "https://api-v4.mysubmail.com"
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let (api, fields) = self.order(request)?;
         let tag = request.reference().to_string();
         let mut pairs: Vec<(&str, &str)> = fields.iter().map(|(k, v)| (*k, v.as_str())).collect();
@@ -374,6 +378,9 @@ impl Wire for Submail {
             return Err(InboundError::Forged);
         }
         let event = hook.event(call.received_at)?;
+        if !self.tokens.admits(&hook) {
+            return Err(InboundError::Forged);
+        }
         Ok(Callback { events: event.into_iter().collect(), answer: RECEIVED })
     }
 }
@@ -500,6 +507,45 @@ struct Log<'a> {
 fn log(answer: Incoming<'_>) -> Option<Vec<LogRow<'_>>> {
     let log: Log<'_> = serde_json::from_slice(answer.body).ok()?;
     (answer.status == 200 && &*log.status == "success").then_some(log.data.0)
+}
+
+/// The tokens that came last, each with a digest of what it came with.
+#[derive(Clone, Default)]
+struct Tokens(Arc<Mutex<Seen>>);
+
+#[derive(Default)]
+struct Seen {
+    content: HashMap<[u8; 32], [u8; 32]>,
+    in_order: VecDeque<[u8; 32]>,
+}
+
+impl Tokens {
+    const MOST: usize = 1 << 16;
+
+    /// Whether the token is new, or came with the same before: a platform that got no answer tells again.
+    fn admits(&self, hook: &Hook) -> bool {
+        let token: [u8; 32] = Sha256::digest(hook.word("token")).into();
+        let mut content = Sha256::new();
+        for (name, value) in hook.0.iter().filter(|(name, _)| !matches!(name.as_str(), "token" | "signature")) {
+            for part in [name, value] {
+                content.update((part.len() as u64).to_be_bytes());
+                content.update(part);
+            }
+        }
+        let content: [u8; 32] = content.finalize().into();
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = seen.content.get(&token) {
+            return *known == content;
+        }
+        if seen.in_order.len() == Self::MOST
+            && let Some(oldest) = seen.in_order.pop_front()
+        {
+            seen.content.remove(&oldest);
+        }
+        seen.in_order.push_back(token);
+        seen.content.insert(token, content);
+        true
+    }
 }
 
 /// The fields of a SUBHOOK.

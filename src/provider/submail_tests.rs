@@ -4,6 +4,7 @@
 use super::super::cloud_tests::{
     asks, batch_for, claims_only_what_is_so, flips, id, personal_batch, pushes, sent, survives, table, takes,
 };
+use super::super::wire::tests::clearance;
 use super::*;
 use crate::message::rendition::TemplateBinding;
 use crate::testing::gateway::{Account, CALLBACK_PATH, FakeSubmail, Gateway, Script, Step as Do};
@@ -140,7 +141,7 @@ async fn the_platform_refuses_what_it_would() {
 #[test]
 fn what_the_text_cannot_carry_does_not_leave() {
     let stamp = Stamp { at: Timestamp::EPOCH, nonce: String::new() };
-    let refused = |wire: Submail, batch: &Batch| wire.request(&batch.request(), "h", &stamp).unwrap_err();
+    let refused = |wire: Submail, batch: &Batch| wire.request(&batch.request(), "h", &stamp).unwrap_err().get(0);
     for (source, name) in [("{name}您好@var(x)", "王"), ("{name}您好", "@var(name)")] {
         let verdict = refused(account(), &personal_batch(source, &[vec![("name", name)]]));
         assert_eq!((verdict.outcome, verdict.code.as_str()), (CONTENT, "reserved_text"));
@@ -148,6 +149,25 @@ fn what_the_text_cannot_carry_does_not_leave() {
     let two = filed(own(1), "FaKe01", "【测试签名】会员@var(name)，新品8折。拒收请回复R");
     assert_eq!(refused(account().templates(), &two).code, "template_differs");
     assert_eq!(refused(account().templates(), &own(1)).code, "no_template");
+    // One person's value is that person's alone, in both forms.
+    let names = |second: &'static [(&'static str, &'static str)]| {
+        let people = [vec![("name", "王")], second.to_vec(), vec![("name", "李")]];
+        personal_batch("{name}您好", &people)
+    };
+    let spoiled = names(&[("name", "@var(name)")]);
+    let mut short = filed(names(&[("name", "张")]), "FaKe01", "【测试签名】@var(who)您好拒收请回复R");
+    short.tickets.remove(1);
+    short.push(phone_of("13800000002").unwrap(), Vec::new(), Some(String::new()), clearance());
+    for (wire, batch, at, code) in
+        [(account(), &spoiled, 1, "reserved_text"), (account().templates(), &short, 2, "missing_parameter")]
+    {
+        let verdicts = wire.request(&batch.request(), "h", &stamp).unwrap_err();
+        for i in 0..3 {
+            let verdict = verdicts.get(i);
+            let wanted = if i == at { (CONTENT, code) } else { (Outcome::Unsent, "not_with_others") };
+            assert_eq!((verdict.outcome, verdict.code.as_str()), wanted, "{i}");
+        }
+    }
 }
 
 fn judged(count: u64, status: u16, body: &str) -> Vec<Verdict> {
@@ -290,6 +310,29 @@ async fn hooks_are_proven_by_every_bit_of_token_and_digest() {
 fn hook(fields: &str, token: &str) -> Result<Callback, InboundError> {
     let digest = sign::md5_hex(format!("{token}fake0subhook0key0dev").as_bytes());
     account().inbound(&HttpCall::new("POST", CALLBACK_PATH, "", format!("{fields}&token={token}&signature={digest}")))
+}
+
+#[test]
+fn a_token_comes_with_what_it_first_came_with() {
+    let wire = account();
+    let told = |token: &str, fields: &str| {
+        let digest = sign::md5_hex(format!("{token}fake0subhook0key0dev").as_bytes());
+        let body = format!("{fields}&token={token}&signature={digest}");
+        wire.clone().inbound(&HttpCall::new("POST", CALLBACK_PATH, "", body)).map(|read| read.events.len())
+    };
+    let mo = "events=mo&address=13800000001&timestamp=1764000000&content=TD";
+    assert_eq!((told("t0", mo), told("t0", mo)), (Ok(1), Ok(1)), "told again");
+    let request = "events=request&address=13800000001&timestamp=1764000000";
+    assert_eq!(told("t1", request), Ok(0));
+    for other in [mo.replace("TD", "Y"), mo.replace("0001", "0002"), mo.replace("1764", "1765"), request.into()] {
+        assert_eq!(told("t0", &other), Err(InboundError::Forged), "{other}");
+    }
+    assert_eq!(told("t1", mo), Err(InboundError::Forged), "a step's token is no reply's");
+    for n in 2..=Tokens::MOST + 1 {
+        told(&format!("t{n}"), mo).unwrap();
+    }
+    let seen = wire.tokens.0.lock().unwrap();
+    assert_eq!((seen.content.len(), seen.in_order.len()), (Tokens::MOST, Tokens::MOST));
 }
 
 #[test]

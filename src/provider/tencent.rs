@@ -238,14 +238,14 @@ impl Wire for Tencent {
         "https://sms.tencentcloudapi.com"
     }
 
-    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let rendition = request.rendition();
         let template =
             rendition.template().ok_or_else(|| Verdict::rejected(Blame::Account, Consequence::Hold, "no_template"))?;
         let values = match (request.is_personal(), request.tickets()) {
             (false, _) => None,
             (true, [one]) => Some(positional(filled(rendition, one.params())?)),
-            (true, _) => return Err(Verdict::rejected(Blame::Account, Consequence::Hold, "one_person_a_call")),
+            (true, _) => return Err(Verdict::rejected(Blame::Account, Consequence::Hold, "one_person_a_call").into()),
         };
         let body = SendSms {
             phone_number_set: request.tickets().iter().map(|t| format!("+86{}", t.phone().national())).collect(),

@@ -15,6 +15,8 @@
 //! - Callbacks are not signed: a secret path is their only proof. `PullUSMSReport` exists by request and is not used:
 //!   the form of its answer stands in no page read.
 
+use super::filed::{filled, positional};
+use super::rows::Word;
 use super::sign;
 use super::wire::{Class, CodeRow, Incoming, Items, Method, Outgoing, Wire, event_id, malformed, received, row};
 use super::{
@@ -161,13 +163,13 @@ impl Wire for Ucloud {
         "https://api.ucloud.cn"
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let rendition = request.rendition();
         let Some(template) = rendition.template() else {
-            return Err(Verdict::rejected(Blame::Account, Consequence::Hold, "no_template"));
+            return Err(Verdict::rejected(Blame::Account, Consequence::Hold, "no_template").into());
         };
         if request.is_personal() {
-            let content = task_content(request, &template.code);
+            let content = task_content(request, &template.code)?;
             return Ok(self.call("SendBatchUSMSMessage", &[("TaskContent", &content)], stamp));
         }
         let numbers: Vec<(String, String)> = request
@@ -184,6 +186,10 @@ impl Wire for Ucloud {
         Ok(self.call("SendUSMSMessage", &params, stamp))
     }
 
+    fn reads_server_errors(&self) -> bool {
+        true
+    }
+
     fn outcome(&self, request: &Request<'_>, answer: Incoming<'_>) -> Verdicts {
         let Ok(envelope) = serde_json::from_slice::<Envelope<'_>>(answer.body) else {
             return Verdicts::Same(Verdict::unknown("unreadable"));
@@ -194,10 +200,11 @@ impl Wire for Ucloud {
         let failed = failed(&envelope);
         let mine: HashSet<_> = request.tickets().iter().map(crate::ticket::Ticket::phone).collect();
         let named: HashSet<_> = failed.iter().filter_map(|t| phone_of(&t.phone)).filter(|p| mine.contains(p)).collect();
-        // The others are not named, only counted: all of them were taken, or nobody knows which.
+        // The others are not named, only counted: all of them were taken, or nobody knows which. Receipts name session and
+        // number, so one of them ends a person's doubt.
         let rest = match envelope.success_count == Some((mine.len() - named.len()) as u64) && answer.status == 200 {
             true => taken(&envelope),
-            false => Verdict::unknown("not_named"),
+            false => Verdict { id: taken(&envelope).id, ..Verdict::unknown("not_named") },
         };
         let one = |phone| {
             let target = failed.iter().find(|t| phone_of(&t.phone) == Some(phone));
@@ -208,7 +215,7 @@ impl Wire for Ucloud {
 
     fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
         self.door.admits(call)?;
-        callback(&call.body)
+        callback(&call.body, call.received_at)
     }
 }
 
@@ -244,24 +251,25 @@ struct Task<'a> {
 #[derive(serde::Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Addressed<'a> {
-    template_params: Vec<&'a str>,
+    template_params: Vec<String>,
     phone: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     extend_code: Option<&'a str>,
     user_id: &'a str,
 }
 
-fn task_content(request: &Request<'_>, template_id: &str) -> String {
+fn task_content(request: &Request<'_>, template_id: &str) -> Result<String, Verdicts> {
     let (rendition, reference) = (request.rendition(), request.reference().to_string());
-    let addressed = |t: &crate::ticket::Ticket| t.phone().national();
-    let target = request.tickets().iter().map(|t| Addressed {
-        template_params: t.params().iter().map(|(_, v)| v.as_str()).collect(),
-        phone: addressed(t),
-        extend_code: rendition.extension(),
-        user_id: &reference,
-    });
-    let task = Task { template_id, sig_content: rendition.signature(), target: target.collect() };
-    encoded(&serde_json::to_string(&[task]).expect("strings and lists of strings are JSON"))
+    let target = Verdicts::parts(request, |t| {
+        Ok(Addressed {
+            template_params: positional(filled(rendition, t.params())?),
+            phone: t.phone().national(),
+            extend_code: rendition.extension(),
+            user_id: &reference,
+        })
+    })?;
+    let task = Task { template_id, sig_content: rendition.signature(), target };
+    Ok(encoded(&serde_json::to_string(&[task]).expect("strings and lists of strings are JSON")))
 }
 
 /// A task list as the parameter carries it.
@@ -298,11 +306,15 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// Words about this number end it here, and it moves nowhere. Without them the fault may be the template's.
+    /// Words about this number end it here, and it moves nowhere; those that tell of a list stop it. Without words the
+    /// fault may be the template's.
     fn verdict(&self) -> Verdict {
-        match self.failure_details.as_deref().is_some_and(|d| !d.trim().is_empty()) {
-            true => Verdict::rejected(Blame::Person, Consequence::None, "18046"),
-            false => Verdict::unknown("18046"),
+        let words = self.failure_details.as_deref().unwrap_or_default().trim().to_lowercase();
+        let listed = ["black list", "blacklist", "黑名单", "退订", "unsubscri"].iter().any(|w| words.contains(w));
+        let consequence = if listed { Consequence::StopEveryone } else { Consequence::None };
+        match words.is_empty() {
+            true => Verdict::unknown("18046"),
+            false => Verdict::rejected(Blame::Person, consequence, "18046"),
         }
     }
 }
@@ -320,11 +332,14 @@ fn taken(envelope: &Envelope<'_>) -> Verdict {
 
 /// What one code says about everyone.
 fn whole(envelope: &Envelope<'_>, status: u16) -> Verdict {
+    let in_part = envelope.fail_content.as_ref().is_some_and(|f| !f.is_empty());
     match code(&envelope.ret_code.to_string()) {
-        Some(row) if row.outcome != Outcome::Accepted => row.verdict(None),
-        Some(_) if status != 200 || envelope.fail_content.as_ref().is_some_and(|f| !f.is_empty()) => {
-            Verdict::unknown("contradiction")
+        // Some failed or were taken: then it was not refused as a whole.
+        Some(row) if in_part || row.outcome != Outcome::Accepted && envelope.success_count.is_some_and(|n| n > 0) => {
+            Verdict::unknown(if row.outcome == Outcome::Unknown { row.code } else { "contradiction" })
         }
+        Some(row) if row.outcome != Outcome::Accepted => row.verdict(None),
+        Some(_) if status != 200 => Verdict::unknown("contradiction"),
         Some(_) => taken(envelope),
         None => Verdict::unknown(envelope.ret_code.to_string()),
     }
@@ -368,28 +383,37 @@ pub(crate) fn settled(answer: Incoming<'_>) -> Vec<(Option<String>, Class, Outco
 #[serde(rename_all = "PascalCase")]
 struct Push {
     msg_type: i64,
-    data: Items<Row>,
+    data: Items<serde_json::Value>,
 }
 
 #[derive(Default, serde::Deserialize)]
 #[serde(default, rename_all = "PascalCase")]
-struct Row {
-    session_no: String,
-    phone: String,
-    receipt_time: i64,
-    receipt_result: String,
-    receipt_code: String,
-    user_id: String,
-    extend_code: String,
-    reply_content: String,
-    reply_time: i64,
+struct Row<'a> {
+    #[serde(borrow)]
+    session_no: Word<'a>,
+    #[serde(borrow)]
+    phone: Word<'a>,
+    #[serde(borrow)]
+    receipt_time: Word<'a>,
+    #[serde(borrow)]
+    receipt_result: Word<'a>,
+    #[serde(borrow)]
+    receipt_code: Word<'a>,
+    #[serde(borrow)]
+    user_id: Word<'a>,
+    #[serde(borrow)]
+    extend_code: Word<'a>,
+    #[serde(borrow)]
+    reply_content: Word<'a>,
+    #[serde(borrow)]
+    reply_time: Word<'a>,
 }
 
 /// Reads a push whose origin is proven.
 ///
 /// A row about a number that cannot be a mainland mobile is left out: it can be nobody we know, and refusing the whole
-/// push would lose the stops of others.
-fn callback(body: &[u8]) -> Result<Callback, InboundError> {
+/// push would lose the stops of others. What tells no time happened when it came.
+fn callback(body: &[u8], received_at: Option<Timestamp>) -> Result<Callback, InboundError> {
     let push: Push = serde_json::from_slice(body)
         .map_err(|e| malformed(body, &e, "MsgType, and Data with at most 10000 reports or replies"))?;
     let event = match push.msg_type {
@@ -397,51 +421,54 @@ fn callback(body: &[u8]) -> Result<Callback, InboundError> {
         2 => report,
         _ => return Err(InboundError::Malformed { at: 0, what: "MsgType 0 or 2" }),
     };
-    let count = push.data.0.len();
-    let events: Vec<Inbound> = push.data.0.into_iter().filter_map(event).collect();
-    if events.len() < count {
-        let left_out = count - events.len();
-        tracing::warn!(provider = "ucloud", left_out, of = count, "callback rows without a mainland number or a time");
+    let Items(told) = push.data;
+    let rows: Vec<Row<'_>> = told.iter().filter_map(|row| serde::Deserialize::deserialize(row).ok()).collect();
+    if rows.is_empty() && !told.is_empty() {
+        return Err(InboundError::Malformed { at: 0, what: "an object for each report or reply" });
+    }
+    let events: Vec<Inbound> = rows.iter().filter_map(|row| event(row, received_at)).collect();
+    if events.len() < told.len() {
+        let (left_out, of) = (told.len() - events.len(), told.len());
+        tracing::warn!(provider = "ucloud", left_out, of, "callback rows without a mainland number");
     }
     Ok(Callback { events, answer: received("application/json;charset=utf-8", "{\"code\":0,\"message\":\"ok\"}") })
 }
 
 /// Unix seconds; nothing else is a time.
-fn at(seconds: i64) -> Option<Timestamp> {
-    (0..=253_402_300_799).contains(&seconds).then(|| Timestamp::from_millis(seconds * 1000))
+fn at(seconds: &str) -> Option<Timestamp> {
+    let seconds: i64 = seconds.parse().ok()?;
+    (1..=253_402_207_199).contains(&seconds).then(|| Timestamp::from_millis(seconds * 1000))
 }
 
-fn report(row: Row) -> Option<Inbound> {
+fn report(row: &Row<'_>, received_at: Option<Timestamp>) -> Option<Inbound> {
     let phone = phone_of(&row.phone)?;
-    let delivered = match row.receipt_result.as_str() {
+    let delivered = match &*row.receipt_result {
         "发送成功" | "Success" => Some(true),
         "发送失败" | "Fail" => Some(false),
         _ => None,
     };
-    let time = row.receipt_time.to_string();
-    let parts = [&*row.session_no, &row.phone, &row.user_id, &row.receipt_result, &row.receipt_code, &time];
+    let parts = [&*row.session_no, &row.phone, &row.user_id, &row.receipt_result, &row.receipt_code, &row.receipt_time];
     Some(Inbound::Report(Report {
         event_id: event_id("report", &parts),
         phone,
         reference: Reference::parse(&row.user_id),
-        provider_id: Some(row.session_no).filter(|s| !s.is_empty()),
-        code: if row.receipt_code.is_empty() { row.receipt_result } else { row.receipt_code },
+        provider_id: row.session_no.filled(),
+        code: if row.receipt_code.is_empty() { row.receipt_result.clipped() } else { row.receipt_code.clipped() },
         delivered,
-        at: at(row.receipt_time)?,
+        at: at(&row.receipt_time).or(received_at)?,
     }))
 }
 
-fn reply(row: Row) -> Option<Inbound> {
+fn reply(row: &Row<'_>, received_at: Option<Timestamp>) -> Option<Inbound> {
     let phone = phone_of(&row.phone)?;
-    let time = row.reply_time.to_string();
-    let parts = [&*row.phone, &row.extend_code, &row.user_id, &row.reply_content, &time];
+    let parts = [&*row.phone, &row.extend_code, &row.user_id, &row.reply_content, &row.reply_time];
     Some(Inbound::Reply(Reply {
         event_id: event_id("up", &parts),
         phone,
-        text: row.reply_content,
-        extension: Some(row.extend_code).filter(|s| !s.is_empty()),
+        text: row.reply_content.to_string(),
+        extension: row.extend_code.filled(),
         signature: None,
-        at: at(row.reply_time)?,
+        at: at(&row.reply_time).or(received_at)?,
     }))
 }
 

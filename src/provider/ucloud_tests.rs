@@ -1,8 +1,11 @@
 //! UCloud: codes, sends in both forms, those who are named and those who are only counted.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use super::super::cloud_tests::{batch_for, claims_only_what_is_so, pushes, sent, survives, table, takes};
+use super::super::cloud_tests::{
+    batch_for, claims_only_what_is_so, personal_batch, pushes, sent, survives, table, takes,
+};
 use super::*;
+use crate::message::rendition::TemplateBinding;
 use crate::testing::gateway::{Account, FakeUcloud, Script};
 use proptest::prelude::*;
 
@@ -39,6 +42,35 @@ async fn sends_are_taken_as_meant_in_both_forms() {
         let wrong = Ucloud::new("FAKEpublic/key+dev==", Secret::new("wrong")).project("org-fakedev");
         claims_only_what_is_so(account(), wrong, fake, &batch_for(template(personal), 2, personal)).await;
     }
+}
+
+/// What each target of a personal send is given for the platform's `{1}`, `{2}` …
+fn values(filed: &str, source: &str, people: &[Vec<(&str, &str)>]) -> Result<Vec<Vec<String>>, Verdicts> {
+    let mut batch = personal_batch(source, people);
+    let binding = TemplateBinding { code: "UTAfake0001".into(), filed: filed.into() };
+    std::sync::Arc::make_mut(&mut batch.rendition).template = Some(binding);
+    let stamp = Stamp { at: Timestamp::EPOCH, nonce: String::new() };
+    let out = account().request(&batch.request(), "h", &stamp)?;
+    let form = sign::form_pairs(std::str::from_utf8(&out.body).unwrap()).unwrap();
+    let (_, content) = form.iter().find(|(name, _)| name == "TaskContent").unwrap();
+    let json = base64::engine::general_purpose::STANDARD.decode(content).unwrap();
+    let tasks: serde_json::Value = serde_json::from_slice(&json).unwrap();
+    let of = |target: &serde_json::Value| serde_json::from_value(target["TemplateParams"].clone()).unwrap();
+    Ok(tasks[0]["Target"].as_array().unwrap().iter().map(of).collect())
+}
+
+#[test]
+fn values_go_into_the_holes_they_are_meant_for() {
+    // The audience's columns come in any order.
+    let person = || vec![vec![("off", "25"), ("name", "王")]];
+    let (two, one) = ([["王".to_owned(), "25".into()]], [["25".to_owned(), "王".into()]]);
+    assert_eq!(values("{1}您好，减{2}拒收请回复R", "{name}您好，减{off}", &person()).unwrap(), two);
+    assert_eq!(values("{2}您好，减{1}拒收请回复R", "{name}您好，减{off}", &person()).unwrap(), one);
+    assert_eq!(values("{1}减{2}，{1}拒收请回复R", "{name}减{off}，{name}", &person()).unwrap(), two);
+    assert_eq!(values("{who}您好，减{much}拒收请回复R", "{name}您好，减{off}", &person()).unwrap(), two);
+    // Two columns that are one placeholder to the platform.
+    let refused = values("{1}您好，减{1}拒收请回复R", "{name}您好，减{off}", &person()).unwrap_err();
+    assert_eq!(refused.get(0).code, "template_differs");
 }
 
 #[tokio::test]
@@ -110,10 +142,82 @@ async fn pushes_need_the_secret_path_and_are_bounded() {
         let read = account().inbound(&HttpCall::new("POST", PATH, "", body));
         assert!(matches!(read, Err(InboundError::Malformed { .. })), "{}", &body[..body.len().min(40)]);
     }
-    let foreign = r#"{"MsgType":0,"Data":[{"Phone":"(1)2025550100","ReplyContent":"R","ReplyTime":1573552778},
-        {"Phone":"(86)13800000001","ReplyContent":"R","ReplyTime":9223372036854775807},
-        {"Phone":"(86)13800000001","ReplyContent":"R","ReplyTime":1573552778}]}"#;
-    assert_eq!(account().inbound(&HttpCall::new("POST", PATH, "", foreign)).unwrap().events.len(), 1);
+}
+
+#[test]
+fn a_refusal_without_a_readable_time_counts_from_when_it_came() {
+    let received = Timestamp::from_millis(1_764_000_000_000);
+    let read = |kind: u8, rows: &str| {
+        let call = HttpCall::new("POST", PATH, "", format!(r#"{{"MsgType":{kind},"Data":[{rows}]}}"#));
+        account().inbound(&HttpCall { received_at: Some(received), ..call }).unwrap().events
+    };
+    let foreign = r#"{"Phone":"(1)2025550100","ReplyContent":"R","ReplyTime":1573552778}"#;
+    let told = r#"{"Phone":"(86)13800000001","ReplyContent":"R","ReplyTime":1573552778}"#;
+    let odd = [r#""ReplyTime":9223372036854775807"#, r#""ReplyTime":-1"#, r#""ReplyTime":0"#, r#""ReplyTime":"soon""#];
+    let odd = odd.into_iter().chain([r#""ReplyTime":{}"#, r#""ReplyTime":null"#, r#""ExtendCode":7"#]);
+    let odd: Vec<String> = odd.map(|t| format!(r#"{{"Phone":"13800000001","ReplyContent":"TD",{t}}}"#)).collect();
+    let replies = read(0, &format!("{foreign},1,{told},{}", odd.join(",")));
+    let at = |event: &Inbound| match event {
+        Inbound::Reply(r) => r.at,
+        Inbound::Report(r) => r.at,
+    };
+    assert_eq!(replies.iter().filter(|e| at(e) == received).count(), odd.len());
+    assert_eq!(replies.len(), odd.len() + 1);
+    let long = "X".repeat(100);
+    let fail = format!(r#"{{"Phone":13800000001,"SessionNo":7,"ReceiptResult":"发送失败","ReceiptCode":"{long}"}}"#);
+    let [Inbound::Report(r)] = &read(2, &fail)[..] else { panic!() };
+    assert_eq!((r.at, r.delivered, r.provider_id.as_deref()), (received, Some(false), Some("7")));
+    assert_eq!(r.code, "X".repeat(64));
+}
+
+#[test]
+fn a_list_in_the_words_about_a_number_is_a_stop() {
+    let judged = |words: &str| {
+        let body = format!(
+            r#"{{"RetCode":18046,"SessionNo":"s1","SuccessCount":0,
+                "FailContent":[{{"Target":[{{"Phone":"13800000001","FailureDetails":"{words}"}}]}}]}}"#
+        );
+        let batch = batch_for(template(true), 1, true);
+        account().outcome(&batch.request(), Incoming { status: 200, body: body.as_bytes() }).get(0)
+    };
+    for words in ["phone in the black list", "Blacklist", "号码在黑名单", "用户已退订", "Unsubscribed"] {
+        let verdict = judged(words);
+        assert_eq!((verdict.outcome, verdict.consequence), (PERSON, Consequence::StopEveryone), "{words}");
+    }
+    assert_eq!((judged("invalid number").outcome, judged("invalid number").consequence), (PERSON, Consequence::None));
+    assert_eq!(judged(" ").outcome, Outcome::Unknown);
+}
+
+#[test]
+fn a_refusal_that_contradicts_itself_refuses_nobody() {
+    let verdict = |status, body: &str| {
+        let batch = batch_for(template(true), 2, true);
+        super::super::wire::settle(&account(), &batch.request(), Incoming { status, body: body.as_bytes() }).get(0)
+    };
+    let target = r#""FailContent":[{"Target":[{"Phone":"13800000001","FailureDetails":"x"}]}]"#;
+    for more in [r#""SuccessCount":1"#, target] {
+        let told = verdict(200, &format!(r#"{{"RetCode":18013,{more}}}"#));
+        assert_eq!((told.outcome, told.code.as_str()), (Outcome::Unknown, "contradiction"), "{more}");
+    }
+    let whole = r#"{"RetCode":18013,"SuccessCount":0,"FailContent":[]}"#;
+    assert_eq!((verdict(200, whole).outcome, verdict(200, whole).consequence), (ACCOUNT, Consequence::Hold));
+    // The code stands whatever the status; all but a refusal stays in doubt under a server error.
+    assert_eq!(verdict(500, whole), verdict(200, whole));
+    let stop = r#"{"RetCode":18046,"SessionNo":"s1","SuccessCount":1,
+        "FailContent":[{"Target":[{"Phone":"13800000001","FailureDetails":"blacklist"}]}]}"#;
+    assert_eq!(verdict(502, stop).consequence, Consequence::StopEveryone);
+    for body in [r#"{"RetCode":0,"SessionNo":"s1","SuccessCount":2}"#, r#"{"RetCode":18007}"#, "<html>", ""] {
+        assert_eq!(verdict(503, body), Verdict::unknown("http_503"), "{body}");
+    }
+}
+
+#[test]
+fn who_is_in_doubt_keeps_the_session_that_receipts_name() {
+    let batch = batch_for(template(true), 2, true);
+    let body = r#"{"RetCode":0,"SessionNo":"s1","SuccessCount":1}"#;
+    let verdicts = account().outcome(&batch.request(), Incoming { status: 200, body: body.as_bytes() });
+    let wanted = Verdict { id: Some("s1".into()), ..Verdict::unknown("not_named") };
+    assert_eq!([verdicts.get(0), verdicts.get(1)], [wanted.clone(), wanted]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Personal texts for platforms that take one text with variables, and the values of each person.
 
-use super::{Blame, Consequence, Request, Verdict};
+use super::{Blame, Consequence, Request, Verdict, Verdicts};
 
 /// A text with the platform's variables in place of ours, and our names of them in the order in which they stand.
 pub(crate) struct Spelled<'a> {
@@ -14,13 +14,13 @@ pub(crate) struct Spelled<'a> {
 /// that was judged.
 ///
 /// # Errors
-/// The verdict of every ticket: the text itself holds `reserved`, the mark by which the platform knows its variables, or
-/// a value does; a value is missing; or the whole is not the text that was judged. Nothing is sent then.
+/// The verdicts: the text itself holds `reserved`, the mark by which the platform knows its variables; or somebody's value
+/// does, is missing, or makes another whole than the text that was judged. Nothing is sent then.
 pub(crate) fn spelled<'a>(
     request: &Request<'a>,
     reserved: &str,
     variable: impl Fn(&str) -> String,
-) -> Result<Spelled<'a>, Verdict> {
+) -> Result<Spelled<'a>, Verdicts> {
     let no = |code| Verdict::rejected(Blame::Content, Consequence::None, code);
     let pieces = pieces(request.rendition().text());
     let mut spelled = Spelled { text: String::new(), names: Vec::new() };
@@ -35,9 +35,9 @@ pub(crate) fn spelled<'a>(
     }
     let fixed: String = pieces.iter().map(|p| if let Piece::Fixed(text) = p { *text } else { "" }).collect();
     if fixed.contains(reserved) {
-        return Err(no("reserved_text"));
+        return Err(no("reserved_text").into());
     }
-    for ticket in request.tickets() {
+    Verdicts::parts(request, |ticket| {
         let mut whole = String::with_capacity(spelled.text.len());
         for piece in &pieces {
             whole.push_str(match piece {
@@ -48,10 +48,8 @@ pub(crate) fn spelled<'a>(
         if ticket.params().iter().any(|(_, value)| value.contains(reserved)) {
             return Err(no("reserved_text"));
         }
-        if ticket.text() != Some(&*whole) {
-            return Err(no("text_differs"));
-        }
-    }
+        if ticket.text() == Some(&*whole) { Ok(()) } else { Err(no("text_differs")) }
+    })?;
     Ok(spelled)
 }
 
@@ -95,7 +93,7 @@ mod tests {
     fn of(source: &str, values: &[(&str, &str)]) -> Result<(String, Vec<String>), String> {
         let batch = personal_batch(source, &[values.to_vec()]);
         let request = batch.request();
-        let spelled = spelled(&request, "@var(", |name| format!("@var({name})")).map_err(|v| v.code)?;
+        let spelled = spelled(&request, "@var(", |name| format!("@var({name})")).map_err(|v| v.get(0).code)?;
         Ok((spelled.text, spelled.names.iter().map(|n| (*n).to_owned()).collect()))
     }
 
@@ -113,10 +111,10 @@ mod tests {
         assert_eq!(of("您好{name}，减", &[("name", "@var(x)")]).unwrap_err(), "reserved_text");
         let mut batch = personal_batch("您好{name}，减", &[vec![("name", "王")]]);
         std::sync::Arc::make_mut(&mut batch.rendition).text = "【测试签名】您好{other}，减拒收请回复R".into();
-        let verdict = spelled(&batch.request(), "@var(", str::to_owned).err().unwrap();
+        let verdict = spelled(&batch.request(), "@var(", str::to_owned).err().unwrap().get(0);
         assert_eq!(verdict.code, "missing_parameter");
         std::sync::Arc::make_mut(&mut batch.rendition).text = "【测试签名】你好{name}，减拒收请回复R".into();
-        let verdict = spelled(&batch.request(), "@var(", str::to_owned).err().unwrap();
+        let verdict = spelled(&batch.request(), "@var(", str::to_owned).err().unwrap().get(0);
         assert_eq!(
             (verdict.code.as_str(), verdict.outcome),
             ("text_differs", super::super::Outcome::Rejected(Blame::Content))

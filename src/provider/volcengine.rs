@@ -226,12 +226,12 @@ impl Wire for Volcengine {
         "https://sms.volcengineapi.com"
     }
 
-    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {
         let account = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
         let rendition = request.rendition();
         let template = rendition.template().ok_or_else(|| account("no_template"))?;
         if request.is_personal() {
-            return Err(account("no_variables"));
+            return Err(account("no_variables").into());
         }
         let numbers: Vec<String> = request.tickets().iter().map(|t| t.phone().national()).collect();
         let body = SendSms {

@@ -1,6 +1,6 @@
 //! The bytes of an HTTP platform as pure functions ([`Wire`]), and the one place that sends them ([`Http`]).
 
-use super::{Asked, Found, Outcome, Profile, PullError, Request, Verdict, Verdicts};
+use super::{Asked, Door, Found, Outcome, Profile, PullError, Request, Verdict, Verdicts};
 use crate::clock::{Stamp, Timestamp};
 use crate::inbound::{Callback, HttpAnswer, HttpCall, InboundError, Pull, Pulled};
 use crate::phone::Phone;
@@ -16,7 +16,8 @@ use std::fmt;
 /// - `found` says [`Found::Absent`] only for a well-formed answer that names no such message.
 ///
 /// # Guarantee
-/// `outcome` never sees a redirect or a server error (3xx, 5xx, 1xx): those are unknown whatever the body says.
+/// `outcome` never sees a redirect. What it makes of a server error (5xx) counts only where
+/// [`reads_server_errors`](Wire::reads_server_errors) says so, and only as a refusal; all else of these is unknown.
 pub trait Wire: fmt::Debug + Send + Sync + 'static {
     /// What this platform can carry and what it limits.
     fn profile(&self) -> &Profile;
@@ -27,8 +28,15 @@ pub trait Wire: fmt::Debug + Send + Sync + 'static {
     /// The bytes of one send. `host` is the authority that the request will carry as `Host`.
     ///
     /// # Errors
-    /// The verdict of every ticket when the request cannot be said to this platform; nothing is sent then.
-    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict>;
+    /// The verdicts when the request cannot be said to this platform, one for all ([`Verdict`] becomes it by `?`) or one
+    /// per ticket ([`Verdicts::parts`]: one person's value must not end the others); nothing is sent then.
+    fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts>;
+
+    /// Whether the platform's documents or clients read the code in the body whatever the HTTP status: then a refusal that
+    /// is spelled out under a server error is one.
+    fn reads_server_errors(&self) -> bool {
+        false
+    }
 
     /// What an answer proves about each ticket.
     fn outcome(&self, request: &Request<'_>, answer: Incoming<'_>) -> Verdicts;
@@ -244,7 +252,19 @@ pub fn settle<W: Wire + ?Sized>(wire: &W, request: &Request<'_>, answer: Incomin
     match answer.status {
         _ if answer.is_spoken() => wire.outcome(request, answer),
         300..=399 => Verdicts::Same(Verdict::unknown("redirect")),
-        status => Verdicts::Same(Verdict::unknown(format!("http_{status}"))),
+        status => {
+            let refusal_or_doubt = |verdict: Verdict| match verdict.outcome {
+                Outcome::Rejected(_) => verdict,
+                Outcome::Accepted | Outcome::Unknown | Outcome::Unsent => Verdict::unknown(format!("http_{status}")),
+            };
+            match (500..=599).contains(&status) && wire.reads_server_errors() {
+                true => match wire.outcome(request, answer) {
+                    Verdicts::Same(verdict) => Verdicts::Same(refusal_or_doubt(verdict)),
+                    Verdicts::Each(all) => Verdicts::Each(all.into_iter().map(refusal_or_doubt).collect()),
+                },
+                false => Verdicts::Same(Verdict::unknown(format!("http_{status}"))),
+            }
+        }
     }
 }
 
@@ -257,6 +277,15 @@ pub(crate) fn phone_of(s: &str) -> Option<Phone> {
         return n.parse().ok().and_then(|n| Phone::from_u64(n).ok());
     }
     Phone::parse(s).ok()
+}
+
+/// Whether a callback may enter whose signature leaves out what it says: the path is asked for where one is set, the
+/// sources in any case.
+pub(crate) fn admits_signed(door: &Door, call: &HttpCall) -> Result<(), InboundError> {
+    match door.admits(call) {
+        Err(InboundError::NotOffered) => door.admits_peer(call),
+        other => other,
+    }
 }
 
 /// At most so many items in one callback.
@@ -654,7 +683,7 @@ mod http {
             let same = |v| Answer { verdicts: Verdicts::Same(v), first_byte: None };
             let out = match self.wire.request(&request, &self.host, &self.stamp()) {
                 Ok(out) => out,
-                Err(verdict) => return same(verdict),
+                Err(verdicts) => return Answer { verdicts, first_byte: None },
             };
             // Read after signing, which takes time too.
             let left = request.time_left(&*self.clock);

@@ -7,27 +7,28 @@
 //!   is inferred). It is matched against approved templates; new copy needs approval first (code 5).
 //! - Each row of an answer has a code of its own; an error object refuses the whole request.
 //! - `uid` carries our reference where the account has it opened ([`Yunpian::uid`]); it is an echo, not a guard.
-//! - Replies are signed (MD5 with the apikey); reports are not, and need a secret path.
+//! - Pushed replies are signed (MD5 with the apikey); pushed reports are not, and need a secret path. Both can be pulled
+//!   instead; what is pulled is forgotten by the platform (inferred).
 //! - Marketing hours are enforced (code 13) but not printed: 08:00 to 21:00 is assumed.
 
-use super::rows::Rows;
+use super::rows::{Rows, Word};
 use super::wire::{
     Class, CodeRow, Incoming, Items, Method, Outgoing, Step, Wire, event_id, malformed, phone_of, received,
 };
 use super::{
-    Asked, Back, Blame, Consequence, Documented, Door, Form, Found, Lookup, Outcome, Profile, Request, Verdict,
-    Verdicts, Writer,
+    Asked, Back, Blame, Consequence, Documented, Door, Form, Found, Lookup, Outcome, Profile, PullError, Request,
+    Verdict, Verdicts, Writer,
 };
 use super::{sign, wire};
 use crate::clock::{Stamp, Timestamp};
 use crate::id::Reference;
-use crate::inbound::{Callback, HttpCall, Inbound, InboundError, Reply, Report};
+use crate::inbound::{Callback, HttpCall, Inbound, InboundError, Pull, Pulled, Reply, Report};
 use crate::secret::{MissingVariable, Secret};
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// Records a page; the documented maximum.
+/// Records of a page, and rows of a pull; the documented maxima.
 const PAGE_SIZE: usize = 100;
 /// A number's record is looked for from this long before the begin, for clocks that differ …
 const BEFORE: Duration = Duration::from_secs(2 * 60);
@@ -125,8 +126,8 @@ const PROFILE: Profile = Profile {
     idempotent: false,
     // No page says how soon a record becomes visible, nor how often one may ask.
     lookup: Lookup::ByNumber { per_second: 5, absence_is_proof_after: None },
-    reports: Back::Push,
-    replies: Back::Push,
+    reports: Back::PushOrPull,
+    replies: Back::PushOrPull,
     report_due: Duration::from_secs(72 * 3600),
     // Not documented; codes -4 and -5 say when it is too much.
     calls_per_second: 50,
@@ -142,7 +143,7 @@ impl Wire for Yunpian {
         "https://sms.yunpian.com"
     }
 
-    fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdict> {
+    fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdicts> {
         let rendition = request.rendition();
         let mut numbers = String::with_capacity(request.tickets().len() * 12);
         for ticket in request.tickets() {
@@ -224,13 +225,25 @@ impl Wire for Yunpian {
         match field {
             Field::Reply => {
                 self.door.admits_peer(call)?;
-                replies(&json, self.apikey.expose())
+                replies(&json, self.apikey.expose(), call.received_at)
             }
             Field::Status => {
                 self.door.admits(call)?;
-                reports(&json)
+                reports(&json, call.received_at)
             }
         }
+    }
+
+    fn pull(&self, what: Pull, _: &str, _: &Stamp) -> Option<Outgoing> {
+        let operation = match what {
+            Pull::Replies => "pull_reply",
+            Pull::Reports => "pull_status",
+        };
+        Some(self.call(operation, &[("page_size", "100")]))
+    }
+
+    fn pulled(&self, what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
+        pulled(what, answer, at)
     }
 }
 
@@ -266,14 +279,18 @@ impl Default for Sid<'_> {
 impl Sid<'_> {
     /// The id; zero and nothing are none.
     fn id(&self) -> Option<String> {
-        let id = match self {
-            Self::Unsigned(n) => n.to_string(),
-            Self::Signed(n) => n.to_string(),
-            Self::Text(s) => s.trim().to_owned(),
-            Self::Nothing(()) => String::new(),
-        };
-        (!id.is_empty() && id != "0").then_some(id)
+        match self {
+            Self::Unsigned(n) => written_id(&n.to_string()),
+            Self::Signed(n) => written_id(&n.to_string()),
+            Self::Text(s) => written_id(s),
+            Self::Nothing(()) => None,
+        }
     }
+}
+
+fn written_id(word: &str) -> Option<String> {
+    let id = word.trim();
+    (!matches!(id, "" | "0")).then(|| id.to_owned())
 }
 
 #[derive(serde::Deserialize)]
@@ -463,7 +480,7 @@ fn is_signed(reply: &serde_json::Map<String, serde_json::Value>, apikey: &str) -
     }
     joined.push_str(apikey);
     let given = reply.get("_sign").and_then(|v| v.as_str()).unwrap_or_default();
-    sign::same(sign::md5_hex(joined.as_bytes()).as_bytes(), given.to_ascii_lowercase().as_bytes())
+    sign::same(sign::md5_hex(joined.as_bytes()).as_bytes(), given.as_bytes())
 }
 
 fn plain(value: &serde_json::Value) -> Cow<'_, str> {
@@ -484,51 +501,78 @@ pub(crate) fn signed_reply(
     if is_signed(&reply, apikey) { Ok(reply) } else { Err(InboundError::Forged) }
 }
 
-fn replies(json: &str, apikey: &str) -> Result<Callback, InboundError> {
+fn replies(json: &str, apikey: &str, received_at: Option<Timestamp>) -> Result<Callback, InboundError> {
     let reply = signed_reply(json, apikey)?;
-    let text = |k: &str| reply.get(k).map(plain).unwrap_or_default();
-    let broken = |what| InboundError::Malformed { at: 0, what };
-    let at = Timestamp::parse_beijing(&text("reply_time")).map_err(|_| broken("a reply_time"))?;
-    let event = phone_of(&text("mobile")).map(|phone| {
-        let id = text("id");
-        Inbound::Reply(Reply {
-            event_id: if id.is_empty() {
-                event_id("reply", &[&text("mobile"), &text("reply_time"), &text("text"), &text("extend")])
-            } else {
-                id.into_owned()
-            },
-            phone,
-            text: text("text").into_owned(),
-            extension: Some(text("extend").into_owned()).filter(|e| !e.is_empty()),
-            signature: None,
-            at,
-        })
-    });
     // A reply from a number that cannot be a mainland mobile is nobody's we know: received, and no more.
-    Ok(Callback { events: event.into_iter().collect(), answer: RECEIVED })
+    Ok(Callback { events: said(&reply, received_at).into_iter().collect(), answer: RECEIVED })
+}
+
+/// A reply, pushed or pulled; it happened when it came where it tells no time.
+fn said(reply: &serde_json::Map<String, serde_json::Value>, came_at: Option<Timestamp>) -> Option<Inbound> {
+    let text = |k: &str| reply.get(k).map(plain).unwrap_or_default();
+    let (phone, id) = (phone_of(&text("mobile"))?, text("id"));
+    Some(Inbound::Reply(Reply {
+        event_id: if id.is_empty() {
+            event_id("reply", &[&text("mobile"), &text("reply_time"), &text("text"), &text("extend")])
+        } else {
+            id.into_owned()
+        },
+        phone,
+        text: text("text").into_owned(),
+        extension: Some(text("extend").into_owned()).filter(|e| !e.is_empty()),
+        signature: None,
+        at: Timestamp::parse_beijing(&text("reply_time")).ok().or(came_at)?,
+    }))
+}
+
+fn pulled(what: Pull, answer: Incoming<'_>, at: Timestamp) -> Result<Pulled, PullError> {
+    let unreadable = |at: usize| PullError::Unreadable { at: at.min(answer.body.len()) };
+    if let Ok(SendAnswer { code: Some(code), .. }) = serde_json::from_slice(answer.body) {
+        return Err(PullError::Refused { code: code.to_string() });
+    }
+    let malformed = |e: serde_json::Error| unreadable(e.column().saturating_sub(1));
+    let (events, count): (Vec<Inbound>, usize) = match what {
+        Pull::Replies => {
+            let Items(rows): Items<serde_json::Value> = serde_json::from_slice(answer.body).map_err(malformed)?;
+            (rows.iter().filter_map(|row| said(row.as_object()?, Some(at))).collect(), rows.len())
+        }
+        Pull::Reports => {
+            let Items(rows): Items<Status<'_>> = serde_json::from_slice(answer.body).map_err(malformed)?;
+            (rows.iter().filter_map(|row| report(row, Some(at))).collect(), rows.len())
+        }
+    };
+    if events.len() < count {
+        let left_out = count - events.len();
+        tracing::warn!(provider = "yunpian", left_out, of = count, "pulled rows without a mainland number");
+    }
+    // The platform has forgotten the page: when nothing of it can be understood, that must be seen.
+    if answer.status != 200 || events.is_empty() && count > 0 {
+        return Err(unreadable(0));
+    }
+    Ok(Pulled { events, more: count >= PAGE_SIZE })
 }
 
 #[derive(serde::Deserialize)]
 struct Status<'a> {
     #[serde(borrow, default)]
-    sid: Sid<'a>,
-    #[serde(default)]
-    uid: Option<Cow<'a, str>>,
+    sid: Word<'a>,
     #[serde(borrow, default)]
-    mobile: Cow<'a, str>,
-    #[serde(default)]
-    report_status: Option<Cow<'a, str>>,
-    #[serde(default)]
-    error_msg: Option<Cow<'a, str>>,
-    #[serde(default)]
-    user_receive_time: Option<Cow<'a, str>>,
+    uid: Word<'a>,
+    #[serde(borrow, default)]
+    mobile: Word<'a>,
+    #[serde(borrow, default)]
+    report_status: Word<'a>,
+    #[serde(borrow, default)]
+    error_msg: Word<'a>,
+    #[serde(borrow, default)]
+    user_receive_time: Word<'a>,
 }
 
-fn reports(json: &str) -> Result<Callback, InboundError> {
+fn reports(json: &str, received_at: Option<Timestamp>) -> Result<Callback, InboundError> {
     let Items(rows): Items<Status<'_>> = serde_json::from_str(json)
         .map_err(|e| malformed(json.as_bytes(), &e, "a JSON array of at most 10000 reports"))?;
     let count = rows.len();
-    let events: Vec<Inbound> = rows.into_iter().filter_map(report).collect();
+    let events: Vec<Inbound> = rows.iter().filter_map(|row| report(row, received_at)).collect();
     if events.len() < count {
         tracing::warn!(
             provider = "yunpian",
@@ -538,29 +582,29 @@ fn reports(json: &str) -> Result<Callback, InboundError> {
         );
     }
     if events.is_empty() && count > 0 {
-        return Err(InboundError::Malformed { at: 0, what: "mobile and user_receive_time in every row" });
+        return Err(InboundError::Malformed { at: 0, what: "mobile in every row" });
     }
     Ok(Callback { events, answer: RECEIVED })
 }
 
-fn report(row: Status<'_>) -> Option<Inbound> {
+/// A report, pushed or pulled; it happened when it came where it tells no time.
+fn report(row: &Status<'_>, came_at: Option<Timestamp>) -> Option<Inbound> {
     let phone = phone_of(&row.mobile)?;
-    let status = row.report_status.unwrap_or_default();
-    let received = row.user_receive_time.unwrap_or_default();
-    let word = row.error_msg.filter(|s| !s.is_empty()).unwrap_or_else(|| status.clone());
-    let sid = row.sid.id();
+    let word = if row.error_msg.is_empty() { &row.report_status } else { &row.error_msg };
+    let (sid, time) = (written_id(&row.sid), &*row.user_receive_time);
+    let parts = [sid.as_deref().unwrap_or_default(), &row.mobile, &row.report_status, word, time];
     Some(Inbound::Report(Report {
-        event_id: event_id("report", &[sid.as_deref().unwrap_or_default(), &row.mobile, &status, &word, &received]),
+        event_id: event_id("report", &parts),
         phone,
         provider_id: sid,
-        reference: row.uid.as_deref().and_then(Reference::parse),
-        code: word.into_owned(),
-        delivered: match &*status {
+        reference: Reference::parse(&row.uid),
+        code: word.clipped(),
+        delivered: match &*row.report_status {
             "SUCCESS" => Some(true),
             "FAIL" => Some(false),
             _ => None,
         },
-        at: Timestamp::parse_beijing(&received).ok()?,
+        at: Timestamp::parse_beijing(time).ok().or(came_at)?,
     }))
 }
 
@@ -583,7 +627,7 @@ const fn row(
 #[rustfmt::skip]
 pub const CODES: &[(i64, CodeRow)] = {
     use Class::*;
-    use Consequence::{Hold, None as Nothing, Rest, StopOwner};
+    use Consequence::{Hold, None as Nothing, Rest, StopEveryone};
     use Outcome::{Accepted as Taken, Unknown as Doubt, Unsent};
     &[
         row(0, "0", Accepted, Taken, Nothing, "Nothing to do."),
@@ -615,7 +659,7 @@ pub const CODES: &[(i64, CodeRow)] = {
         row(-57, "-57", TemplateOrSignatureNotApproved, ACCOUNT, Hold, "The fixed signature is not set: set it in the console."),
 
         row(4, "4", ContentRejected, CONTENT, Nothing, "The text holds a blocked word: change it."),
-        row(10, "10", NumberBlacklisted, PERSON, StopOwner, "The number is on the platform's blacklist: the stop is recorded."),
+        row(10, "10", NumberBlacklisted, PERSON, StopEveryone, "The number is on the platform's blacklist: the stop is recorded."),
         row(20, "20", NumberInvalid, PERSON, Nothing, "The number's region is not served."),
         row(23, "23", NumberInvalid, PERSON, Nothing, "The number's region is not served."),
 
@@ -671,7 +715,7 @@ mod tests {
         assert_eq!(rows[&p("13800000001")], Verdict::accepted("9223372036854775806"));
         assert_eq!(rows[&p("13800000003")], Verdict::accepted("18446744073709551615"));
         let black = &rows[&p("13800000002")];
-        assert_eq!((black.outcome, black.consequence), (PERSON, Consequence::StopOwner));
+        assert_eq!((black.outcome, black.consequence), (PERSON, Consequence::StopEveryone));
         assert_eq!(rows[&p("13800000004")].outcome, PERSON);
         assert_eq!(rows[&p("13800000005")].outcome, Outcome::Unknown);
     }
@@ -733,6 +777,91 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_without_a_readable_time_counts_from_when_it_came() {
+        let received = Timestamp::from_millis(1_764_000_000_000);
+        let y = Yunpian::new(Secret::new("key")).callbacks(Door::at(Secret::new("/cb")));
+        let told = |field: &str, json: &str| {
+            let call = call("/cb", &format!("{field}={}", sign::form_value(json)));
+            y.inbound(&HttpCall { received_at: Some(received), ..call }).unwrap().events
+        };
+        for time in ["", "soon", "2025-13-01 00:00:00"] {
+            let mut reply = serde_json::json!({"mobile":"13800000001","reply_time":time,"text":"TD","id":"i1"});
+            reply["_sign"] = sign::md5_hex(format!("i1,13800000001,{time},TD,key").as_bytes()).into();
+            let [Inbound::Reply(r)] = &told("sms_reply", &reply.to_string())[..] else { panic!() };
+            assert_eq!((r.text.as_str(), r.at), ("TD", received));
+        }
+        let long = "X".repeat(100);
+        for time in [r#"null"#, r#""""#, r#"{}"#, r#"1.5"#] {
+            let row = format!(
+                r#"[{{"sid":1,"mobile":13800000001,"report_status":"FAIL","error_msg":"{long}","user_receive_time":{time}}}]"#
+            );
+            let [Inbound::Report(r)] = &told("sms_status", &row)[..] else { panic!() };
+            assert_eq!((r.code.as_str(), r.delivered, r.at), (&*"X".repeat(64), Some(false), received));
+        }
+    }
+
+    #[test]
+    fn every_bit_of_a_signed_reply_counts() {
+        let vector = include_str!("../../tests/vectors/providers/yunpian/callback_reply.json");
+        let vector: serde_json::Value = serde_json::from_str(vector).unwrap();
+        let told = vector["expected"]["decoded"].as_object().unwrap();
+        let read = |fields: &serde_json::Map<String, serde_json::Value>| {
+            let json = serde_json::Value::from(fields.clone()).to_string();
+            let body = format!("sms_reply={}", sign::form_value(&json));
+            Yunpian::new(Secret::new("0000")).inbound(&call("/", &body))
+        };
+        assert!(read(told).is_ok());
+        let mut turned = 0;
+        for (name, value) in told {
+            let value = value.as_str().unwrap().as_bytes();
+            for bit in 0..value.len() * 8 {
+                let mut flipped = value.to_vec();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                // What is no UTF-8 is no JSON.
+                let Ok(flipped) = String::from_utf8(flipped) else { continue };
+                let mut forged = told.clone();
+                forged.insert(name.clone(), flipped.into());
+                assert_eq!(read(&forged).unwrap_err(), InboundError::Forged, "{name} {bit}");
+                turned += 1;
+            }
+        }
+        assert!(turned > 500, "{turned}");
+    }
+
+    #[test]
+    fn the_recorded_pulls_are_read_and_an_error_is_no_empty_page() {
+        let recorded = include_str!("../../tests/vectors/providers/yunpian/responses.json");
+        let recorded: serde_json::Value = serde_json::from_str(recorded).unwrap();
+        let body = |name: &str| {
+            let item = recorded["items"].as_array().unwrap().iter().find(|item| item["name"] == name);
+            item.unwrap()["body"].as_str().unwrap().to_owned()
+        };
+        let at = Timestamp::from_millis(1_764_000_000_000);
+        let of = |what, status, body: &str| pulled(what, Incoming { status, body: body.as_bytes() }, at);
+        let page = of(Pull::Reports, 200, &body("pull_status")).unwrap();
+        let told: Vec<_> = page.events.iter().map(|e| if let Inbound::Report(r) = e { r } else { panic!() }).collect();
+        let told: Vec<_> = told.iter().map(|r| (r.provider_id.as_deref(), &*r.code, r.delivered)).collect();
+        assert_eq!(told[0], (Some("9527"), "DELIVRD", Some(true)));
+        assert_eq!((told[1].0, told[1].2, page.more), (Some("9528"), Some(false), false));
+        let page = of(Pull::Replies, 200, &body("pull_reply")).unwrap();
+        let [Inbound::Reply(r)] = &page.events[..] else { panic!() };
+        assert_eq!((&*r.text, r.extension.as_deref(), r.phone), ("R", Some("01"), p("13800000001")));
+        for what in [Pull::Replies, Pull::Reports] {
+            assert!(of(what, 200, "[]").unwrap().events.is_empty());
+            let one = of(what, 200, r#"[{},{"mobile":"13800000001","text":"TD"}]"#).unwrap();
+            assert!(
+                matches!(&one.events[..], [Inbound::Reply(Reply { at: t, .. }) | Inbound::Report(Report { at: t, .. })] if *t == at)
+            );
+            let whole = format!("[{}]", vec![r#"{"mobile":"13800000001"}"#; 100].join(","));
+            assert!(of(what, 200, &whole).unwrap().more);
+            assert_eq!(of(what, 400, &body("bad_apikey")).unwrap_err(), PullError::Refused { code: "-1".into() });
+            for (status, body) in [(200, ""), (200, "{}"), (200, "null"), (200, "[{}]"), (400, "[]"), (200, "[] x")] {
+                assert!(matches!(of(what, status, body), Err(PullError::Unreadable { .. })), "{body}");
+            }
+        }
+    }
+
+    #[test]
     fn a_reply_with_percent_and_plus_survives() {
         let mut reply = serde_json::json!({"mobile":"13800000001","reply_time":"2025-11-25 00:01:00","text":"100%+R %41","extend":"01","id":"i1"});
         reply["_sign"] = sign::md5_hex("01,i1,13800000001,2025-11-25 00:01:00,100%+R %41,key".as_bytes()).into();
@@ -769,6 +898,42 @@ mod tests {
         ] {
             assert!(y.inbound(&call("/", body)).is_err(), "{body}");
         }
+    }
+
+    #[cfg(all(feature = "testing", feature = "http"))]
+    #[test]
+    fn every_code_is_listed_once_with_a_remedy_and_agrees_with_the_sheet() {
+        let codes: Vec<_> = CODES.iter().map(|(_, row)| *row).collect();
+        let sheet = include_str!("../../tests/vectors/providers/yunpian/errors.json");
+        crate::provider::cloud_tests::table(&codes, sheet);
+    }
+
+    #[cfg(all(feature = "testing", feature = "http"))]
+    #[tokio::test]
+    async fn what_waits_is_pulled_once() {
+        use crate::provider::Provider;
+        use crate::provider::cloud_tests::batch_for;
+        use crate::provider::wire::tests::{served, settings, system};
+        use crate::testing::gateway::{FakeYunpian, Script};
+        let waiting = FakeYunpian::default();
+        let replies = std::sync::Arc::clone(&waiting.replies);
+        let key = Secret::new(&waiting.apikey);
+        let (_, address) = served(waiting.into(), Script::new()).await;
+        let http = wire::Http::new(Yunpian::new(key).uid(true), settings(&address), system()).unwrap();
+        let batch = batch_for("", 150, false);
+        http.submit(batch.request()).await;
+        replies.lock().unwrap().push((13_800_000_001, "退订 100%+".into()));
+        let first = http.pull(Pull::Reports).await.unwrap();
+        let second = http.pull(Pull::Reports).await.unwrap();
+        assert_eq!((first.events.len(), first.more, second.events.len(), second.more), (100, true, 50, false));
+        let Inbound::Report(r) = &first.events[0] else { panic!() };
+        assert_eq!((r.reference, r.delivered), (Some(batch.reference), Some(true)));
+        let page = http.pull(Pull::Replies).await.unwrap();
+        let [Inbound::Reply(r)] = &page.events[..] else { panic!("{:?}", page.events) };
+        assert_eq!(r.text, "退订 100%+");
+        assert!(http.pull(Pull::Replies).await.unwrap().events.is_empty());
+        let wrong = wire::Http::new(Yunpian::new(Secret::new("x")), settings(&address), system()).unwrap();
+        assert_eq!(wrong.pull(Pull::Reports).await.unwrap_err(), PullError::Refused { code: "-1".into() });
     }
 
     #[test]

@@ -104,7 +104,12 @@ pub(crate) fn gateways() -> (Gateway, Gateway) {
         signatures: vec![SIGNATURE.into()],
         templates: BTreeMap::from([("SMS_1".into(), format!("{TEXT}拒收请回复R"))]),
     };
-    let yunpian = FakeYunpian { apikey: "apikey".into(), signatures: vec![SIGNATURE.into()], uid: true };
+    let yunpian = FakeYunpian {
+        apikey: "apikey".into(),
+        signatures: vec![SIGNATURE.into()],
+        uid: true,
+        ..FakeYunpian::default()
+    };
     (Gateway::new(aliyun), Gateway::new(yunpian))
 }
 

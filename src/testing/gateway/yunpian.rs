@@ -1,4 +1,4 @@
-//! Yunpian as a function: single_send, batch_send, multi_send, get_record.
+//! Yunpian as a function: single_send, batch_send, multi_send, get_record, pull_status, pull_reply.
 
 use super::{Call, Desk, Line, Order, PushedReply, PushedReport, Refusals, Reply, Row, Ruling, number, params};
 use crate::clock::Timestamp;
@@ -8,7 +8,8 @@ use crate::provider::sign;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// A Yunpian account and what is approved for it.
 #[derive(Clone)]
@@ -19,12 +20,22 @@ pub struct FakeYunpian {
     pub signatures: Vec<String>,
     /// Whether `uid` is opened.
     pub uid: bool,
+    /// How many of the messages taken were reported on by pull. Clones share it.
+    pub reported: Arc<AtomicUsize>,
+    /// Replies that wait for a pull: number and text. Clones share them.
+    pub replies: Arc<Mutex<Vec<(u64, String)>>>,
 }
 
 impl Default for FakeYunpian {
     /// Apikey `FAKE0000yunpian0000apikey000dev`, signature 测试签名, `uid` opened.
     fn default() -> Self {
-        Self { apikey: "FAKE0000yunpian0000apikey000dev".into(), signatures: vec!["测试签名".into()], uid: true }
+        Self {
+            apikey: "FAKE0000yunpian0000apikey000dev".into(),
+            signatures: vec!["测试签名".into()],
+            uid: true,
+            reported: Arc::default(),
+            replies: Arc::default(),
+        }
     }
 }
 
@@ -144,6 +155,8 @@ impl Turn<'_> {
                 self.act(call.path, &params, pairs.collect(), now)
             }
             "/v2/sms/get_record.json" => self.records(&params),
+            "/v2/sms/pull_status.json" => Ok(self.reports(&params, now)),
+            "/v2/sms/pull_reply.json" => Ok(self.replies(&params, now)),
             _ => Err(Refused(12)),
         }
     }
@@ -214,6 +227,37 @@ impl Turn<'_> {
             .collect();
         Ok(Reply::json(200, serde_json::Value::from(items).to_string()))
     }
+
+    /// Everyone's handset took it; told once.
+    fn reports(&self, params: &HashMap<String, String>, now: Timestamp) -> Reply {
+        let taken = self.desk.gateway.accepted();
+        let from = self.account.reported.load(Ordering::Acquire).min(taken.len());
+        let to = (from + page_size(params)).min(taken.len());
+        self.account.reported.store(to, Ordering::Release);
+        let row = |m: &super::AcceptedMessage| {
+            let uid = (!m.reference.is_empty()).then_some(&*m.reference);
+            serde_json::json!({"sid": m.id.parse::<u64>().ok(), "uid": uid, "user_receive_time": now.to_beijing(),
+                "error_msg": "DELIVRD", "mobile": m.number.to_string(), "report_status": "SUCCESS"})
+        };
+        let rows: Vec<_> = taken[from..to].iter().map(row).collect();
+        Reply::json(200, serde_json::Value::from(rows).to_string())
+    }
+
+    fn replies(&self, params: &HashMap<String, String>, now: Timestamp) -> Reply {
+        let mut waiting = self.account.replies.lock().unwrap_or_else(PoisonError::into_inner);
+        let told = page_size(params).min(waiting.len());
+        let row = |(n, text): (u64, String)| {
+            serde_json::json!({"mobile": n.to_string(), "reply_time": now.to_beijing(), "text": text, "extend": "",
+                "base_extend": ""})
+        };
+        let rows: Vec<_> = waiting.drain(..told).map(row).collect();
+        Reply::json(200, serde_json::Value::from(rows).to_string())
+    }
+}
+
+/// Rows of a pull.
+fn page_size(params: &HashMap<String, String>) -> usize {
+    params.get("page_size").and_then(|s| s.parse().ok()).filter(|n| (1..=100).contains(n)).unwrap_or(20)
 }
 
 fn answer(path: &str, rows: &[Row]) -> Reply {
