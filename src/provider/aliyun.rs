@@ -245,14 +245,13 @@ fn same_text(request: &Request<'_>) -> Vec<(&'static str, String)> {
     params
 }
 
-fn personal(request: &Request<'_>) -> Result<Vec<(&'static str, String)>, Verdict> {
+fn personal(request: &Request<'_>) -> Result<Vec<(&'static str, String)>, Verdicts> {
     let rendition = request.rendition();
     let tickets = request.tickets();
-    let values = |t: &crate::ticket::Ticket| {
+    let values = Verdicts::parts(request, |t| {
         let filled = filled(rendition, t.params())?;
         Ok(sign::json_object(filled.iter().map(|(k, v)| (k.as_str(), v.as_str()))))
-    };
-    let values: Vec<String> = tickets.iter().map(values).collect::<Result<_, _>>()?;
+    })?;
     let repeated = |s: &str| array(tickets.iter().map(|_| quoted(s)));
     let mut params = vec![
         ("PhoneNumberJson", array(tickets.iter().map(|t| quoted(&t.phone().national())))),

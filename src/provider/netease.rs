@@ -197,6 +197,10 @@ impl Wire for Netease {
         Ok(self.call("sendtemplate.action", &fields, stamp))
     }
 
+    fn reads_server_errors(&self) -> bool {
+        true
+    }
+
     fn outcome(&self, _: &Request<'_>, answer: Incoming<'_>) -> Verdicts {
         Verdicts::Same(verdict(answer))
     }

@@ -189,6 +189,10 @@ impl Wire for Ronglian {
         Ok(self.call(json(&body), stamp))
     }
 
+    fn reads_server_errors(&self) -> bool {
+        true
+    }
+
     fn outcome(&self, _: &Request<'_>, answer: Incoming<'_>) -> Verdicts {
         Verdicts::Same(verdict(answer))
     }

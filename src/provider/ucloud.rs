@@ -16,7 +16,7 @@
 //!   the form of its answer stands in no page read.
 
 use super::filed::{filled, positional};
-use super::rows::Word;
+use super::rows::{Word, unix};
 use super::sign;
 use super::wire::{Class, CodeRow, Incoming, Items, Method, Outgoing, Wire, event_id, malformed, received, row};
 use super::{
@@ -436,8 +436,7 @@ fn callback(body: &[u8], received_at: Option<Timestamp>) -> Result<Callback, Inb
 
 /// Unix seconds; nothing else is a time.
 fn at(seconds: &str) -> Option<Timestamp> {
-    let seconds: i64 = seconds.parse().ok()?;
-    (1..=253_402_207_199).contains(&seconds).then(|| Timestamp::from_millis(seconds * 1000))
+    unix(seconds.parse().ok()?)
 }
 
 fn report(row: &Row<'_>, received_at: Option<Timestamp>) -> Option<Inbound> {

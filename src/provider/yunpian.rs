@@ -503,6 +503,10 @@ pub(crate) fn signed_reply(
 
 fn replies(json: &str, apikey: &str, received_at: Option<Timestamp>) -> Result<Callback, InboundError> {
     let reply = signed_reply(json, apikey)?;
+    // The signature covers the values and the order of the names, not the names: another name must not hide a refusal.
+    if ["mobile", "text"].iter().any(|name| !reply.contains_key(*name)) {
+        return Err(InboundError::Malformed { at: 0, what: "a reply with mobile and text" });
+    }
     // A reply from a number that cannot be a mainland mobile is nobody's we know: received, and no more.
     Ok(Callback { events: said(&reply, received_at).into_iter().collect(), answer: RECEIVED })
 }
@@ -808,7 +812,8 @@ mod tests {
         let read = |fields: &serde_json::Map<String, serde_json::Value>| {
             let json = serde_json::Value::from(fields.clone()).to_string();
             let body = format!("sms_reply={}", sign::form_value(&json));
-            Yunpian::new(Secret::new("0000")).inbound(&call("/", &body))
+            let call = HttpCall { received_at: Some(Timestamp::EPOCH), ..call("/", &body) };
+            Yunpian::new(Secret::new("0000")).inbound(&call)
         };
         assert!(read(told).is_ok());
         let mut turned = 0;
@@ -826,6 +831,20 @@ mod tests {
             }
         }
         assert!(turned > 500, "{turned}");
+        // Names are not signed: what is turned there is refused, or hides neither person nor words.
+        for name in told.keys().filter(|name| *name != "_sign") {
+            for bit in 0..name.len() * 8 {
+                let mut flipped = name.clone().into_bytes();
+                flipped[bit / 8] ^= 1 << (bit % 8);
+                let Ok(flipped) = String::from_utf8(flipped) else { continue };
+                let mut renamed = told.clone();
+                let value = renamed.remove(name).unwrap();
+                renamed.insert(flipped, value);
+                let Ok(read) = read(&renamed) else { continue };
+                let [Inbound::Reply(r)] = &read.events[..] else { panic!("{name} {bit} hides the reply") };
+                assert_eq!((&*r.text, r.phone), (told["text"].as_str().unwrap(), p(told["mobile"].as_str().unwrap())));
+            }
+        }
     }
 
     #[test]
