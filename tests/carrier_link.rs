@@ -532,6 +532,32 @@ async fn a_long_message_is_delivered_when_all_of_it_is() {
     }
 }
 
+#[tokio::test]
+async fn a_report_of_the_carriers_blacklist_is_a_stop_and_an_unknown_one_changes_nothing() {
+    for (name, protocol) in PROTOCOLS {
+        let it = Attended::new(protocol, GatewaySettings::new(protocol)).await;
+        it.world.consents(0..3).await;
+        let attending = it.attend();
+        let one = it.world.plan("one", SHORT, 0..3).await;
+        one.run().await.unwrap();
+        let of = |i: u64| it.gateway.taken().into_iter().find(|t| t.phone == phone(i).to_u64()).unwrap();
+        let sgip = protocol == Protocol::Sgip;
+        it.gateway.report(&of(0), if sgip { "69" } else { "MBBLACK" });
+        let told = if sgip { 1 } else { 2 };
+        if !sgip {
+            it.gateway.report(&of(1), "UNKNOWN");
+        }
+        until(name, async || it.gateway.counts().acknowledged == told).await;
+        assert_eq!(it.state(&one, 0).await, State::Undelivered, "{name}");
+        assert_eq!(it.state(&one, 1).await, State::Accepted, "{name}");
+        let two = it.world.plan("two", SHORT, 0..3).await;
+        two.run().await.unwrap();
+        let codes = [it.code(&two, 0).await, it.code(&two, 1).await];
+        assert_eq!(codes, ["stopped", "cap_exceeded"], "{name}");
+        attending.abort();
+    }
+}
+
 /// What was submitted by one process is reported to another, segment by segment, after a restart in between.
 #[tokio::test]
 async fn a_restart_between_the_reports_on_a_long_message_loses_none() {
