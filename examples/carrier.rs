@@ -3,7 +3,8 @@
 //! A shop texts 5,000 people over CMPP 3.0 through a gateway on this machine that checks the login, keeps the window,
 //! reports what it delivered and, with `--faults`, fails on one submit in a hundred as real gateways do. Meanwhile one
 //! person in a hundred replies R. At the end everything is checked: the planned people are the sum of the outcomes, nobody
-//! was taken twice, nobody was begun after their R was recorded, and no window was exceeded. It fails when anything is not so.
+//! was taken twice, nobody was begun after their R was recorded, and no window was exceeded. It fails when anything is not
+//! so.
 //!
 //! Options: `--people N`, `--protocol cmpp20|cmpp30|sgip12|smgp30`, `--faults`, `--per-request N` (200), `--db FOLDER` (kept;
 //! a temporary one otherwise), `--bench` (the gateway in a process of its own, no reports, faults or replies; the speed of
