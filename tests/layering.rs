@@ -35,7 +35,7 @@ const MAY_SEE: &[(&str, &str)] = &[
     ("ticket", "clock gate id message phone"),
     // Speak: cannot ask whether it may send, only hold the ticket that says so.
     ("provider", "clock id inbound message phone profile secret ticket"),
-    ("carrier", "clock id inbound message phone profile provider secret text ticket"),
+    ("carrier", "clock delivery id inbound message phone profile provider secret text ticket"),
     // Keep: rows and transactions; judges by a function that it is handed.
     ("entry", ""),
     ("store", "clock consent entry facts gate id keyring policy provider"),

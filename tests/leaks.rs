@@ -10,6 +10,11 @@ mod common;
 use base64::Engine;
 use common::{SIGNATURE, at, envelope};
 use futures_util::StreamExt;
+use optin106::carrier::coding::{Coding, Reference};
+use optin106::carrier::listen::{ListenSettings, Listener};
+use optin106::carrier::pdu::{Octets, Sequence};
+use optin106::carrier::split::split;
+use optin106::carrier::{Link, LinkSettings, Protocol, cmpp, sgip, smgp};
 use optin106::clock::{Clock, SystemClock};
 use optin106::consent::{EvidenceRow, OptInRow};
 use optin106::id::{AccountId, ShopId};
@@ -26,9 +31,13 @@ use optin106::provider::wire::{Http, HttpSettings};
 use optin106::provider::yunpian::Yunpian;
 use optin106::secret::Secret;
 use optin106::store::SqliteStore;
-use optin106::testing::ManualClock;
+use optin106::testing::carrier::{
+    ACCESS as CARRIER_ACCESS, CarrierGateway, Fault as LineFault, GatewaySettings, NAME as CARRIER_NAME, PROTOCOLS,
+    account_with,
+};
 use optin106::testing::gateway::{FakeAliyun, FakeYunpian, Gateway, Script, Step};
 use optin106::testing::mock::{Fault, MockProvider};
+use optin106::testing::{ManualClock, ShiftedClock};
 use optin106::{
     Audience, Campaign, Days, Evidence, Method, OptIn, Optin106, Owner, Phone, Policy, Purpose, Shop, ShopHandle,
     Timestamp,
@@ -58,6 +67,8 @@ const BAD: [&str; 2] = ["138709355215", "1386802441"];
 const TEXT: &str = "金丝雀密语今晚开抢，凭票入场。";
 const KEY_ID: &str = "LTAIcanarykeyidentity";
 const KEY_SECRET: &str = "canarySecretZq7xWv3pLm9";
+/// Of a carrier's account: as long as the papers allow.
+const LINE_SECRET: &str = "Zk7canaryWq93xB";
 const APIKEY: &str = "canaryapikey5f1d0c7b9e2a4838";
 const CALLBACK: &str = "/hook/canarypath8c41d6";
 const PARAM: &str = "欧阳戴胜云雀";
@@ -71,6 +82,7 @@ fn canaries() -> Vec<(&'static str, &'static str)> {
     all.extend([
         ("text", TEXT),
         ("key secret", KEY_SECRET),
+        ("line secret", LINE_SECRET),
         ("apikey", APIKEY),
         ("callback path", CALLBACK),
         ("parameter", PARAM),
@@ -646,6 +658,179 @@ async fn mocks(w: &World) {
     said.error(&failed.unwrap_err());
 }
 
+/// A carrier's line, in each protocol: accounts, settings, PDUs, links and listeners, under faults, wrong logins and
+/// strangers. What its store keeps on disk is searched too.
+async fn carriers(said: &Said) -> Vec<(String, Vec<u8>)> {
+    let mut places = Vec::new();
+    let clock: Arc<dyn Clock> = Arc::new(ShiftedClock::starting_at(at("2026-12-11T10:00:00+08:00")));
+    for (name, protocol) in PROTOCOLS {
+        let folder = tempfile::tempdir().unwrap();
+        let keyring = Keyring::create_file(folder.path().join("shop.key"), &SystemClock::new()).unwrap();
+        let store = SqliteStore::open_with(folder.path().join("shop.db"), keyring, Arc::clone(&clock)).unwrap();
+        let optin = Optin106::open(store).await.unwrap();
+        let caps = vec!["9/1".parse().unwrap()];
+        optin.set_policy(&Policy { caps, pressure: vec![], ..Policy::default() }).await.unwrap();
+        let settings = GatewaySettings::new(protocol).secret(Secret::new(LINE_SECRET)).reports(true);
+        let gateway = CarrierGateway::start(settings).await.unwrap();
+        let own = account_with(protocol, Secret::new(LINE_SECRET));
+        let quick = |gateway: &CarrierGateway| {
+            LinkSettings::new(gateway.address())
+                .window(2)
+                .answer_within(Duration::from_millis(150))
+                .reconnect(Duration::from_millis(5), Duration::from_millis(20))
+                .people_per_request(2)
+        };
+        said.debug(&(&own, quick(&gateway), &gateway));
+        let link = Arc::new(Link::open(own, quick(&gateway), Arc::clone(&clock)).unwrap());
+        let login = ListenSettings::new(CARRIER_NAME, Secret::new(LINE_SECRET)).unwrap();
+        said.debug(&login);
+        let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), login, &link).await.unwrap();
+        said.debug(&(&link, &listener));
+        if protocol == Protocol::Sgip {
+            gateway.push_to(listener.address());
+            strangers(&listener).await;
+        }
+        let wrong = account_with(protocol, Secret::new(&KEY_SECRET[..15]));
+        let wrong = Link::open(wrong, quick(&gateway), Arc::clone(&clock)).unwrap();
+        if protocol != Protocol::Sgip {
+            said.debug(&(wrong.settled().await, &wrong));
+        }
+        optin.add_account(&account("line"), Arc::clone(&link) as _, AccountSettings::default()).await.unwrap();
+        let shop = Shop::new("shop-a", Owner::new("owner-1").unwrap(), SIGNATURE).unwrap().contact("400-000-0000");
+        let shop = shop.at_account(account("line"), AccountSignature::new(SIGNATURE).unwrap());
+        let shop = optin.shop(shop).await.unwrap();
+        for i in 0..NUMBERS.len() {
+            shop.record(opt_in(i)).await.unwrap();
+        }
+        let attending = tokio::spawn({
+            let (optin, link, said) = (optin.clone(), Arc::clone(&link), said.clone());
+            async move {
+                while let Some(arrived) = link.arrived().await {
+                    said.debug(&arrived);
+                    said.result(optin.take_in(&account("line"), "line", arrived.event().clone()).await);
+                    arrived.acknowledge();
+                }
+            }
+        });
+        gateway.script(LineFault::ALL.into_iter().flat_map(|f| [Some(f), None]));
+        let lift = async {
+            loop {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                optin.lift(optin106::store::Subject::Account(account("line"))).await.unwrap();
+            }
+        };
+        let play = async {
+            for n in 0..8 {
+                let text = TEXT.repeat(if n % 2 == 0 { 1 } else { 8 });
+                let campaign = shop.campaign(format!("{name}-{n}"), Purpose::Promotion).text(text);
+                let campaign = campaign.ends(at("2026-12-11T18:00:00+08:00")).via(account("line"));
+                let campaign = campaign.plan(Audience::iter((0..NUMBERS.len()).map(phone))).await.unwrap();
+                said.result(campaign.run().await);
+                said.debug(&(&link, link.status(), campaign.report().await));
+                let mut rows = Box::pin(campaign.report_rows());
+                while let Some(row) = rows.next().await {
+                    said.result(row);
+                }
+            }
+        };
+        tokio::select! {
+            () = play => {}
+            () = lift => {}
+        }
+        for taken in gateway.taken() {
+            gateway.report(&taken, if protocol == Protocol::Sgip { "69" } else { "MBBLACK" });
+        }
+        gateway.reply(phone(2), CARRIER_ACCESS, REPLY);
+        gateway.reply(phone(4), CARRIER_ACCESS, &REPLY.repeat(9));
+        for _ in 0..50 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if gateway.again() == 0 {
+                break;
+            }
+        }
+        // What no dialect can read: a number where a length stands, and in the body of a deliver.
+        let mut odd = vec![0, 0, 0, 31, 0, 0, 0, if protocol == Protocol::Sgip { 4 } else { 5 }];
+        odd.extend([0, 0, 0, 1].iter().chain(NUMBERS[0].as_bytes()).chain(b"12345678"));
+        gateway.send(odd);
+        gateway.send(NUMBERS[0].into());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let (counts, played) = (gateway.counts(), gateway.played().len());
+        said.debug(&(gateway.taken(), counts, &link, &listener));
+        assert!(played > 15 && counts.taken > 20 && counts.acknowledged > 20, "{name}: {played} {counts:?}");
+        attending.abort();
+        drop(attending.await);
+        drop(optin);
+        if let Some(link) = Arc::into_inner(link) {
+            link.close().await;
+        }
+        places.extend(files(folder.path()).into_iter().map(|(n, bytes)| (format!("{name}: {n}"), bytes)));
+    }
+    pdus(said);
+    places
+}
+
+/// Somebody else, and the gateway with a wrong password, at the listener of SGIP.
+async fn strangers(listener: &Listener) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let bind = sgip::Bind {
+        login_type: 2,
+        login_name: Octets::new(NUMBERS[0]).unwrap(),
+        login_password: sgip::Password::new(&Secret::new(&KEY_SECRET[..15])).unwrap(),
+        reserve: Octets::new("").unwrap(),
+    };
+    let mut wire = Vec::new();
+    let sequence = sgip::Number { node: 1, time: 2, counter: 3 };
+    sgip::Pdu { sequence, body: sgip::Body::Bind(bind) }.encode(&mut wire);
+    for bytes in
+        [wire, NUMBERS[0].into(), [&[0, 0, 0, 31][..], b"12345678", NUMBERS[1].as_bytes(), b"12345678"].concat()]
+    {
+        let mut stream = tokio::net::TcpStream::connect(listener.address()).await.unwrap();
+        stream.write_all(&bytes).await.unwrap();
+        drop(stream.read_to_end(&mut Vec::new()).await);
+    }
+}
+
+/// PDUs with a number, a text and a password, read whole and cut, and what does not fit one.
+fn pdus(said: &Said) {
+    let (secret, long) = (Secret::new(LINE_SECRET), Secret::new(KEY_SECRET));
+    let source = Octets::new(CARRIER_ACCESS).unwrap();
+    let to = [phone(0), phone(1)];
+    let segments = split(&TEXT.repeat(8), Coding::UCS2, Reference::Byte(1)).unwrap();
+    said.debug(&(&segments, cmpp::Content::new(TEXT.as_bytes()).unwrap(), to.map(Octets::<21>::national)));
+    said.debug(&(
+        to.map(sgip::user_number),
+        smgp::Report::read(&[b"id:1234567890 stat:", NUMBERS[0].as_bytes()].concat()),
+    ));
+    let mut wire = Vec::new();
+    let submit = cmpp::Service::new("901234", "MKT").unwrap();
+    let submit = submit.submit(cmpp::Version::V30, source, &to, &segments[0], None).unwrap();
+    let pdu = cmpp::Pdu { sequence: Sequence(1), body: cmpp::Body::Submit(submit) };
+    pdu.encode(&mut wire);
+    said.debug(&pdu);
+    said.refused("a cut PDU", cmpp::Pdu::decode(&wire[..wire.len() - 60], cmpp::Version::V30));
+    said.refused("another layout", cmpp::Pdu::decode(&wire, cmpp::Version::V20));
+    wire.clear();
+    let submit = sgip::Service::new("12345", "MKT").unwrap().submit(source, &to, &segments[0], None).unwrap();
+    let sequence = sgip::Number { node: 1, time: 2, counter: 3 };
+    let pdu = sgip::Pdu { sequence, body: sgip::Body::Submit(submit) };
+    pdu.encode(&mut wire);
+    said.debug(&(&pdu, sgip::Password::new(&secret).unwrap()));
+    said.refused("a cut PDU", sgip::Pdu::decode(&wire[..wire.len() - 60]));
+    wire.clear();
+    let submit = smgp::Service::new("MKT").unwrap().submit(source, &to, &segments[0], None).unwrap();
+    let pdu = smgp::Pdu { sequence: Sequence(1), body: smgp::Body::Submit(submit) };
+    pdu.encode(&mut wire);
+    said.debug(&pdu);
+    said.refused("a cut PDU", smgp::Pdu::decode(&wire[..wire.len() - 60]));
+    said.refused("a report", smgp::Report::read(format!("id:{} {TEXT}", NUMBERS[0]).as_bytes()));
+    said.refused("a name", cmpp::Account::new(NUMBERS[0], secret.clone(), "MKT", CARRIER_ACCESS));
+    said.refused("a code", smgp::Account::new("901234", secret, TEXT, CARRIER_ACCESS));
+    said.refused("a secret", smgp::Account::new("901234", long.clone(), "MKT", CARRIER_ACCESS));
+    said.refused("a password", sgip::Account::new("901234", &long, 1, "12345", "MKT", CARRIER_ACCESS));
+    said.refused("a login", ListenSettings::new(TEXT, Secret::new("word")));
+    said.refused("a login", ListenSettings::new(CARRIER_NAME, long));
+}
+
 fn settings(said: &Said) {
     let secret = Secret::new(KEY_SECRET);
     said.debug(&secret);
@@ -752,6 +937,7 @@ fn no_number_text_or_secret_is_said_logged_or_readable_on_disk() {
             stops(&w).await;
             callbacks(&w).await;
             questions(&w).await;
+            let lines = carriers(&said).await;
             // While it is open: the write-ahead log, the journal and the lane are there.
             let open = files(w.folder.path());
             for suffix in ["db", "db-wal", "lane"] {
@@ -760,7 +946,7 @@ fn no_number_text_or_secret_is_said_logged_or_readable_on_disk() {
             assert!(open.iter().any(|(name, bytes)| name.contains("journal") && bytes.len() > 16));
             plant(&w, &logs).await;
             let planted = files(w.folder.path());
-            (w.folder, open, planted)
+            (w.folder, open.into_iter().chain(lines).collect::<Vec<_>>(), planted)
         })
     }));
     let _ = std::panic::take_hook();

@@ -49,8 +49,8 @@ impl Given {
             Self::Cmpp(id) => Some(id.of_receiver(index).to_string()),
             Self::Own => Some(sgip_number(number).to_string()),
             Self::Smgp(id) if id == smgp::MsgId::default() => None,
-            Self::Smgp(id) if index == 0 => Some(id.to_string()),
-            Self::Smgp(id) => id.of_receiver(index).map(|id| id.to_string()),
+            // What is no number cannot count on: reports then name all receivers by the same id, and each by his phone.
+            Self::Smgp(id) => Some(id.of_receiver(index).unwrap_or(id).to_string()),
         }
     }
 }
@@ -109,7 +109,8 @@ pub(crate) enum Arrival {
         id: String,
         phone: Phone,
         code: String,
-        delivered: bool,
+        /// `None` when the gateway does not know.
+        delivered: Option<bool>,
         at: Option<Timestamp>,
     },
 }
@@ -119,6 +120,8 @@ pub(crate) enum Arrival {
 pub(crate) enum LoginFault {
     /// Wrong until a person mends it: name, secret, address.
     Lasting,
+    /// Not sooner than after so long.
+    Later(Duration),
     /// The version is too high.
     TooHigh,
     /// It may go better later.
@@ -212,6 +215,11 @@ pub(crate) fn extension(to: &str, access: &str) -> Option<String> {
 /// A moment of a report or reply, to the minute or the second.
 pub(crate) fn moment(field: &[u8]) -> Option<Timestamp> {
     std::str::from_utf8(field).ok().and_then(Timestamp::parse_compact)
+}
+
+/// Whether a report with this status says that the message was delivered.
+pub(crate) fn delivered(stat: &str) -> Option<bool> {
+    (stat != "UNKNOWN").then(|| stat == "DELIVRD")
 }
 
 /// The number of CMPP and SMGP.

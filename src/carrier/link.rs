@@ -619,8 +619,8 @@ impl Link {
         });
         let keep = |index| runtime.spawn(keep(Arc::clone(&shared), Arc::clone(&dial), index));
         let tasks = (0..n).map(keep).collect();
-        // Acknowledged in time, so before the gateway tells it again: T is a minute by the papers.
-        let limits = Limits { wait: Duration::from_secs(45), ..Limits::default() };
+        // Acknowledged in time, so before the gateway tells it again.
+        let limits = Limits { wait: papers.answer_within * 3 / 4, ..Limits::default() };
         let incoming = Incoming { inbox: incoming, long: Assembler::new(limits), ready: VecDeque::new() };
         Ok(Self {
             shared,
@@ -684,7 +684,6 @@ impl Link {
         match arrival {
             Arrival::Report { event, id, phone, code, delivered, at } => {
                 let at = at.unwrap_or(now);
-                let delivered = Some(delivered);
                 let report =
                     Report { event_id: event, phone, provider_id: Some(id), reference: None, code, delivered, at };
                 incoming.ready.push_back(Arrived { event: Inbound::Report(report), acks: vec![ack] });
@@ -940,7 +939,9 @@ async fn keep(shared: Arc<Shared>, dial: Arc<dyn Dial>, index: usize) {
             Some(other) => tracing::warn!(end = ?other, "a connection to the carrier's gateway ended"),
             None => {}
         }
-        pause(&shared, &wake, wait).await;
+        // Half of a pause is chance.
+        let least = if let Some(End::Refused(_, LoginFault::Later(by))) = end { by * 2 } else { wait };
+        pause(&shared, &wake, wait.max(least)).await;
         wait = (wait * 2).min(longest);
     }
 }

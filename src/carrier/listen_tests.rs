@@ -11,7 +11,7 @@ use super::link::{Link, LinkSettings};
 use super::listen::{ListenSettings, Listener};
 use super::pdu::Octets;
 use super::session_tests::{sgip_account, sgip_pdu};
-use super::sgip::{Bind, Body, Number, Password, Pdu};
+use super::sgip::{Bind, Body, Number, Password, Pdu, Trace};
 use crate::clock::SystemClock;
 use crate::provider::Network;
 use crate::secret::Secret;
@@ -103,6 +103,19 @@ async fn nothing_is_taken_before_the_login() {
     let mut caller = bench.connect().await;
     caller.0.write_all(&[0, 0, 0, 20, 0xff, 0, 0, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]).await.unwrap();
     assert!(caller.is_ended().await, "an unknown command");
+}
+
+#[tokio::test]
+async fn what_only_we_may_ask_is_answered_as_not_allowed() {
+    let bench = Bench::new(settings()).await;
+    let mut gateway = bench.connect().await;
+    assert_eq!(gateway.bind("gateway", "word", 2).await, Some(0));
+    let user_number = Octets::new("8613800000000").unwrap();
+    gateway.say(Body::Trace(Trace { submit_sequence: SEQUENCE, user_number, reserve: Octets::EMPTY })).await;
+    let Some(Body::TraceResp(way)) = gateway.hear().await else { panic!() };
+    assert_eq!(way.nodes().iter().map(|node| node.result).collect::<Vec<_>>(), [10]);
+    gateway.say(Body::Unbind).await;
+    assert_eq!(gateway.hear().await, Some(Body::UnbindResp), "the link stays");
 }
 
 #[tokio::test]

@@ -26,6 +26,8 @@ pub mod assemble;
 pub mod cmpp;
 pub mod coding;
 mod dialect;
+#[cfg(test)]
+mod dialect_tests;
 pub mod frame;
 mod job;
 pub mod link;

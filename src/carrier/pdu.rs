@@ -345,21 +345,28 @@ impl Field for Content<255> {
 
 /// The longest content of SGIP: what a PDU of 4096 bytes leaves for a deliver's.
 pub(crate) const SGIP_CONTENT: usize = 4019;
+/// And for a submit's to 100 receivers.
+pub(crate) const SGIP_SUBMIT_CONTENT: usize = 1853;
 
-/// With four bytes of length before it, as SGIP has it.
-impl Field for Content<SGIP_CONTENT> {
-    fn read(from: &mut Reader<'_>, what: &'static str) -> Result<Self, PduError> {
-        let at = from.at();
-        let length: u32 = from.field(what)?;
-        let bytes = from.take(usize::try_from(length).unwrap_or(usize::MAX), what)?;
-        Self::new(bytes).map_err(|_| PduError::new(at, what))
-    }
+/// With four bytes of length before them, as SGIP has it.
+macro_rules! long_content {
+    ($($max:ident)*) => { $(
+        impl Field for Content<$max> {
+            fn read(from: &mut Reader<'_>, what: &'static str) -> Result<Self, PduError> {
+                let at = from.at();
+                let length: u32 = from.field(what)?;
+                let bytes = from.take(usize::try_from(length).unwrap_or(usize::MAX), what)?;
+                Self::new(bytes).map_err(|_| PduError::new(at, what))
+            }
 
-    fn write(&self, out: &mut Vec<u8>) {
-        (self.0.len() as u32).write(out); // at most SGIP_CONTENT by construction
-        out.extend_from_slice(&self.0);
-    }
+            fn write(&self, out: &mut Vec<u8>) {
+                (self.0.len() as u32).write(out); // at most some thousand by construction
+                out.extend_from_slice(&self.0);
+            }
+        }
+    )* };
 }
+long_content!(SGIP_CONTENT SGIP_SUBMIT_CONTENT);
 
 impl<const N: usize> Field for Receivers<N> {
     fn read(from: &mut Reader<'_>, what: &'static str) -> Result<Self, PduError> {

@@ -3,6 +3,7 @@
 //! Source: CMPP section 9; 3GPP TS 23.040 §9.2.3.24.1; [`crate::text`] for the count.
 
 use super::coding::{Coding, CodingError, Place, Reference};
+use super::pdu::FieldError;
 use crate::text::{Encoding, Length, billed_carrier, billed_cn, gsm7_septets};
 
 /// Bytes that a segment holds, its header included.
@@ -74,6 +75,15 @@ impl Segment {
         }
         content.extend_from_slice(&self.body);
         content
+    }
+
+    /// The content where ASCII too may have no more than 140 bytes, as in SGIP and SMGP.
+    pub(crate) fn short_content(&self) -> Result<Vec<u8>, FieldError> {
+        let content = self.content();
+        match content.len() {
+            bytes if bytes > SEGMENT => Err(FieldError::TooLong { bytes, max: SEGMENT }),
+            _ => Ok(content),
+        }
     }
 }
 

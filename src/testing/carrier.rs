@@ -40,8 +40,16 @@ pub const NODE: u32 = 3_010_012_345;
 /// The fake account of a protocol.
 #[must_use]
 pub fn account(protocol: Protocol) -> CarrierAccount {
+    account_with(protocol, Secret::new(SECRET))
+}
+
+/// The fake account with another secret, of 15 bytes at most.
+///
+/// # Panics
+/// When the secret does not fit.
+#[must_use]
+pub fn account_with(protocol: Protocol, secret: Secret) -> CarrierAccount {
     const FITS: &str = "the fake account fits its fields";
-    let secret = Secret::new(SECRET);
     match protocol {
         Protocol::Cmpp(version) => {
             cmpp::Account::new(NAME, secret, SERVICE, ACCESS).expect(FITS).version(version).into()
@@ -73,12 +81,16 @@ pub enum Fault {
     ClosesFirst,
     /// Taken: the connection ends instead of the answer.
     Closes,
-    /// Taken: half of the answer comes, then the connection ends.
+    /// Taken: some bytes of the answer come ([`GatewaySettings::cut_at`]), then the connection ends.
     CutsAnswer,
+    /// Taken: the answer comes after a random time, an eighth of a late one's at most.
+    Delayed,
     /// Taken: a PDU of ten million bytes is announced.
     Huge,
     /// Taken: the answer comes after the client has given up.
     Late,
+    /// Taken: the answer has no id, all zeros (SGIP has none ever).
+    NoId,
     /// Taken: bytes that are no PDU.
     Noise,
     /// Not taken: a code that stands for a wrong number.
@@ -99,6 +111,8 @@ pub enum Fault {
     Twice,
     /// Taken: a code that no table has.
     UnlistedCode,
+    /// Taken: the answer has the id of an earlier submit (SGIP has none ever).
+    WrongId,
     /// Taken: the answer has the number of another submit.
     WrongNumber,
     /// Taken, with PDUs around the answer that a client must skip or answer.
@@ -109,12 +123,14 @@ pub enum Fault {
 
 impl Fault {
     /// Every one.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::ClosesFirst,
         Self::Closes,
         Self::CutsAnswer,
+        Self::Delayed,
         Self::Huge,
         Self::Late,
+        Self::NoId,
         Self::Noise,
         Self::RefusesNumber,
         Self::Reordered,
@@ -125,6 +141,7 @@ impl Fault {
         Self::TooFast,
         Self::Twice,
         Self::UnlistedCode,
+        Self::WrongId,
         Self::WrongNumber,
         Self::Chatter,
         Self::WrongLength,
@@ -166,9 +183,14 @@ impl std::fmt::Debug for Taken {
 #[derive(Clone, Debug)]
 pub struct GatewaySettings {
     protocol: Protocol,
+    secret: Secret,
     window: usize,
     per_second: u32,
     late: Duration,
+    delay: Duration,
+    answer_within: Duration,
+    cut_at: Option<usize>,
+    refuses_above_window: bool,
     reports: bool,
     record: bool,
     highest: cmpp::Version,
@@ -183,9 +205,14 @@ impl GatewaySettings {
     pub fn new(protocol: Protocol) -> Self {
         Self {
             protocol,
+            secret: Secret::new(SECRET),
             window: 16,
             per_second: 0,
             late: Duration::from_millis(400),
+            delay: Duration::ZERO,
+            answer_within: Duration::from_secs(if protocol == Protocol::Sgip { 30 } else { 60 }),
+            cut_at: None,
+            refuses_above_window: false,
             reports: false,
             record: true,
             highest: cmpp::Version::V30,
@@ -195,10 +222,46 @@ impl GatewaySettings {
         }
     }
 
+    /// The secret of both directions, instead of [`SECRET`].
+    #[must_use]
+    pub fn secret(mut self, secret: Secret) -> Self {
+        self.secret = secret;
+        self
+    }
+
     /// Submits that may be unanswered on a connection; [`Counts::over_window`] counts what is above.
     #[must_use]
     pub fn window(mut self, n: usize) -> Self {
         self.window = n;
+        self
+    }
+
+    /// Whether a submit above the window is not taken, and answered as too fast.
+    #[must_use]
+    pub fn refuses_above_window(mut self, yes: bool) -> Self {
+        self.refuses_above_window = yes;
+        self
+    }
+
+    /// T: a submit that is never answered counts in the window for so long. A little less than the client's, whose time
+    /// began before the submit came.
+    #[must_use]
+    pub fn answer_within(mut self, t: Duration) -> Self {
+        self.answer_within = t;
+        self
+    }
+
+    /// Each answer comes after a random time up to this, so that they overtake each other.
+    #[must_use]
+    pub fn delay(mut self, up_to: Duration) -> Self {
+        self.delay = up_to;
+        self
+    }
+
+    /// How many bytes of a [cut](Fault::CutsAnswer) answer come; without it a random number, 1 and more.
+    #[must_use]
+    pub fn cut_at(mut self, byte: usize) -> Self {
+        self.cut_at = Some(byte);
         self
     }
 
@@ -315,10 +378,11 @@ struct Shared {
 /// What a connection's writer is told.
 enum Out {
     Bytes(Vec<u8>),
-    /// After so long.
-    Later(Duration, Vec<u8>),
+    Answer(Numbered, Vec<u8>),
+    /// An answer after so long.
+    Later(Duration, Numbered, Vec<u8>),
     /// A byte every so often.
-    Slowly(Vec<u8>),
+    Slowly(Numbered, Vec<u8>),
     Close,
     Reset,
 }
@@ -496,7 +560,7 @@ enum Came {
     Unreadable,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 enum Numbered {
     Plain(Sequence),
     Sgip(sgip::Number),
@@ -541,9 +605,9 @@ impl Shared {
         let Ok(cmpp::Pdu { sequence, body }) = cmpp::Pdu::decode(pdu, *version) else { return Came::Unreadable };
         match body {
             cmpp::Body::Connect(connect) => {
-                let secret = Secret::new(SECRET);
+                let secret = &self.settings.secret;
                 let name = connect.source_addr;
-                let wanted = cmpp::source_authenticator(&name, NameForm::Padded, &secret, connect.timestamp);
+                let wanted = cmpp::source_authenticator(&name, NameForm::Padded, secret, connect.timestamp);
                 let asked = cmpp::Version::of(connect.version);
                 let known = name.as_bytes() == NAME.as_bytes() && wanted.same(&connect.authenticator_source);
                 let status = match () {
@@ -553,7 +617,7 @@ impl Shared {
                 };
                 *version = asked.min(self.settings.highest);
                 let proof = if self.settings.proves && status == 0 {
-                    login::server(0, StatusWidth::Four, &connect.authenticator_source, &secret)
+                    login::server(0, StatusWidth::Four, &connect.authenticator_source, secret)
                 } else {
                     login::Authenticator::EMPTY
                 };
@@ -596,11 +660,11 @@ impl Shared {
         let Ok(smgp::Pdu { sequence, body }) = smgp::Pdu::decode(pdu) else { return Came::Unreadable };
         match body {
             smgp::Body::Login(asked) => {
-                let secret = Secret::new(SECRET);
-                let wanted = smgp::client_authenticator(&asked.client_id, NameForm::Bare, &secret, asked.timestamp);
+                let secret = &self.settings.secret;
+                let wanted = smgp::client_authenticator(&asked.client_id, NameForm::Bare, secret, asked.timestamp);
                 let good = asked.client_id.as_bytes() == NAME.as_bytes() && wanted.same(&asked.authenticator_client);
                 let proof = if self.settings.proves && good {
-                    login::server(0, StatusWidth::Four, &asked.authenticator_client, &secret)
+                    login::server(0, StatusWidth::Four, &asked.authenticator_client, secret)
                 } else {
                     login::Authenticator::EMPTY
                 };
@@ -632,7 +696,7 @@ impl Shared {
             sgip::Body::Bind(bind) => {
                 let good = bind.login_type == 1
                     && bind.login_name.as_bytes() == NAME.as_bytes()
-                    && bind.login_password.is(&Secret::new(SECRET));
+                    && bind.login_password.is(&self.settings.secret);
                 let answer = sgip::Answer { result: u8::from(!good), reserve: Octets::EMPTY };
                 Came::Login { answer: encode_sgip(sequence, sgip::Body::BindResp(answer)), good }
             }
@@ -653,16 +717,17 @@ impl Shared {
         }
     }
 
-    /// The answer to a submit, with the id of its first receiver as the protocol writes it.
-    fn answer(&self, numbered: Numbered, code: u32, serial: u64, version: cmpp::Version) -> Vec<u8> {
+    /// The answer to a submit, with the id of its first receiver as the protocol writes it; without a serial it has none.
+    fn answer(&self, numbered: Numbered, code: u32, serial: Option<u64>, version: cmpp::Version) -> Vec<u8> {
+        let serial = serial.filter(|_| code == 0);
         match (self.settings.protocol, numbered) {
             (Protocol::Cmpp(_), Numbered::Plain(sequence)) => {
                 let result = cmpp::ResultCode::new(version, code as u8);
-                let msg_id = if code == 0 { self.cmpp_id(serial) } else { cmpp::MsgId(0) };
+                let msg_id = serial.map_or(cmpp::MsgId(0), |s| self.cmpp_id(s));
                 encode_cmpp(sequence, cmpp::Body::SubmitResp(cmpp::Answer { msg_id, result }))
             }
             (Protocol::Smgp, Numbered::Plain(sequence)) => {
-                let msg_id = if code == 0 { smgp_id(serial) } else { smgp::MsgId::default() };
+                let msg_id = serial.map_or(smgp::MsgId::default(), smgp_id);
                 encode_smgp(sequence, smgp::Body::SubmitResp(smgp::Answer { msg_id, status: code }))
             }
             (_, Numbered::Sgip(sequence)) => {
@@ -689,7 +754,23 @@ impl Shared {
     }
 
     fn serial(&self) -> u64 {
-        self.serial.fetch_add(1, Ordering::Relaxed)
+        self.serials(1)
+    }
+
+    /// As many as there are receivers, whose ids count on from the first.
+    fn serials(&self, n: usize) -> u64 {
+        self.serial.fetch_add(n as u64, Ordering::Relaxed)
+    }
+
+    /// A random time up to this.
+    fn up_to(&self, longest: Duration) -> Duration {
+        longest * u32::from(self.chance()) / 256
+    }
+
+    fn chance(&self) -> u8 {
+        let mut byte = [0; 1];
+        self.clock.fill(&mut byte);
+        byte[0]
     }
 
     fn sgip_number(&self) -> sgip::Number {
@@ -910,10 +991,17 @@ struct Talk {
     shared: Arc<Shared>,
     version: cmpp::Version,
     logged_in: bool,
-    open: usize,
+    open: Vec<Open>,
     /// An answer that waits for the next one.
-    behind: Vec<u8>,
+    behind: Option<(Numbered, Vec<u8>)>,
     later: mpsc::UnboundedSender<Out>,
+}
+
+/// A submit in the window: until its answer has been written, or T is over.
+struct Open {
+    numbered: Numbered,
+    came: tokio::time::Instant,
+    answered: bool,
 }
 
 async fn connection(mut stream: TcpStream, shared: Arc<Shared>) {
@@ -925,7 +1013,7 @@ async fn connection(mut stream: TcpStream, shared: Arc<Shared>) {
         Protocol::Sgip | Protocol::Smgp => cmpp::Version::V30,
     };
     let (later, mut outs) = mpsc::unbounded_channel();
-    let mut talk = Talk { version, logged_in: false, open: 0, behind: Vec::new(), later, shared };
+    let mut talk = Talk { version, logged_in: false, open: Vec::new(), behind: None, later, shared };
     let mut framer = Framer::new(talk.shared.settings.protocol);
     let mut buffer = vec![0; 64 << 10];
     let mut out = Vec::with_capacity(64 << 10);
@@ -934,14 +1022,16 @@ async fn connection(mut stream: TcpStream, shared: Arc<Shared>) {
             biased;
             told = outs.recv() => match told {
                 Some(Out::Bytes(bytes)) => out.extend_from_slice(&bytes),
-                Some(Out::Later(by, bytes)) => {
+                Some(Out::Answer(numbered, bytes)) => talk.answer(numbered, &bytes, &mut out),
+                Some(Out::Later(by, numbered, bytes)) => {
                     let later = talk.later.clone();
                     tokio::spawn(async move {
                         tokio::time::sleep(by).await;
-                        drop(later.send(Out::Bytes(bytes)));
+                        drop(later.send(Out::Answer(numbered, bytes)));
                     });
                 }
-                Some(Out::Slowly(bytes)) => {
+                Some(Out::Slowly(numbered, bytes)) => {
+                    talk.answer(numbered, &[], &mut out);
                     for byte in bytes {
                         if stream.write_all(&[byte]).await.is_err() {
                             return;
@@ -982,7 +1072,6 @@ async fn connection(mut stream: TcpStream, shared: Arc<Shared>) {
                         Err(_) => return,
                     }
                 }
-                talk.open = 0;
             }
         }
         if !out.is_empty() {
@@ -991,6 +1080,7 @@ async fn connection(mut stream: TcpStream, shared: Arc<Shared>) {
             }
             out.clear();
         }
+        talk.open.retain(|open| !open.answered);
     }
 }
 
@@ -1043,17 +1133,31 @@ impl Talk {
         }
     }
 
+    /// Queues the answer to a submit, which has left the window once that is written.
+    fn answer(&mut self, numbered: Numbered, bytes: &[u8], out: &mut Vec<u8>) {
+        out.extend_from_slice(bytes);
+        if let Some(open) = self.open.iter_mut().find(|open| open.numbered == numbered) {
+            open.answered = true;
+        }
+    }
+
     fn submit(&mut self, submitted: &Submitted, numbered: Numbered, out: &mut Vec<u8>) -> Next {
         let shared = Arc::clone(&self.shared);
         let (too_fast, wrong_number) = shared.codes();
-        let serial = shared.serial();
-        self.open += 1;
+        let serial = shared.serials(submitted.phones.len());
+        let (came, within) = (tokio::time::Instant::now(), shared.settings.answer_within);
+        self.open.retain(|open| came - open.came < within);
+        self.open.push(Open { numbered, came, answered: false });
+        let (open, above) = (self.open.len(), self.open.len() > shared.settings.window);
         let fault = {
             let mut world = lock(&shared.world);
             world.counts.submits += 1;
-            world.counts.most_open = world.counts.most_open.max(self.open);
-            world.counts.over_window += u64::from(self.open > shared.settings.window);
+            world.counts.most_open = world.counts.most_open.max(open);
+            world.counts.over_window += u64::from(above);
             let mut fault = world.faults.pop_front().flatten();
+            if above && shared.settings.refuses_above_window {
+                fault = Some(Fault::TooFast);
+            }
             if fault.is_none() && shared.too_fast(&mut world, submitted.phones.len()) {
                 fault = Some(Fault::TooFast);
             }
@@ -1072,10 +1176,17 @@ impl Talk {
             Some(Fault::UnlistedCode) => 77,
             _ => 0,
         };
-        let answer = shared.answer(numbered, code, serial, self.version);
-        let behind = std::mem::take(&mut self.behind);
-        let next = self.play(fault, answer, numbered, serial, out);
-        out.extend_from_slice(&behind);
+        let id = match fault {
+            Some(Fault::NoId) => None,
+            Some(Fault::WrongId) => Some(1),
+            _ => Some(serial),
+        };
+        let answer = shared.answer(numbered, code, id, self.version);
+        let behind = self.behind.take();
+        let next = self.play(fault, answer, numbered, out);
+        if let Some((numbered, behind)) = behind {
+            self.answer(numbered, &behind, out);
+        }
         next
     }
 
@@ -1113,35 +1224,38 @@ impl Talk {
         }
     }
 
-    fn play(
-        &mut self,
-        fault: Option<Fault>,
-        answer: Vec<u8>,
-        numbered: Numbered,
-        serial: u64,
-        out: &mut Vec<u8>,
-    ) -> Next {
+    fn play(&mut self, fault: Option<Fault>, answer: Vec<u8>, numbered: Numbered, out: &mut Vec<u8>) -> Next {
         let shared = Arc::clone(&self.shared);
+        let (late, delay) = (shared.settings.late, shared.settings.delay);
+        let later = |by| drop(self.later.send(Out::Later(by, numbered, answer.clone())));
         match fault {
-            None | Some(Fault::RefusesNumber | Fault::TooFast | Fault::UnlistedCode) => out.extend_from_slice(&answer),
+            Some(Fault::Delayed) => later(shared.up_to(late / 8)),
+            None | Some(Fault::NoId | Fault::RefusesNumber | Fault::TooFast | Fault::UnlistedCode | Fault::WrongId) => {
+                if delay.is_zero() {
+                    self.answer(numbered, &answer, out);
+                } else {
+                    later(shared.up_to(delay));
+                }
+            }
             Some(Fault::Closes | Fault::ClosesFirst) => return Next::Close,
             Some(Fault::CutsAnswer) => {
-                out.extend_from_slice(&answer[..answer.len() / 2]);
+                let random = 1 + usize::from(shared.chance()) % (answer.len() - 1);
+                out.extend_from_slice(&answer[..shared.settings.cut_at.unwrap_or(random).min(answer.len())]);
                 return Next::Close;
             }
             Some(Fault::Huge) => out.extend_from_slice(&10_000_000u32.to_be_bytes()),
-            Some(Fault::Late) => drop(self.later.send(Out::Later(shared.settings.late, answer))),
+            Some(Fault::Late) => later(late),
             Some(Fault::Noise) => out.extend_from_slice(&[0xff; 32]),
-            Some(Fault::Reordered) => self.behind = answer,
+            Some(Fault::Reordered) => self.behind = Some((numbered, answer)),
             Some(Fault::Resets) => return Next::Reset,
             Some(Fault::Silent) => {}
-            Some(Fault::Slow) => drop(self.later.send(Out::Slowly(answer))),
+            Some(Fault::Slow) => drop(self.later.send(Out::Slowly(numbered, answer))),
             Some(Fault::Terminates) => {
                 out.extend_from_slice(&shared.goodbye());
                 drop(self.later.send(Out::Close));
             }
             Some(Fault::Twice) => {
-                out.extend_from_slice(&answer);
+                self.answer(numbered, &answer, out);
                 out.extend_from_slice(&answer);
             }
             Some(Fault::WrongNumber) => {
@@ -1149,11 +1263,11 @@ impl Talk {
                     Numbered::Plain(Sequence(n)) => Numbered::Plain(Sequence(n ^ 0x4000_0000)),
                     Numbered::Sgip(n) => Numbered::Sgip(sgip::Number { counter: n.counter ^ 0x4000_0000, ..n }),
                 };
-                out.extend_from_slice(&shared.answer(other, 0, serial, self.version));
+                out.extend_from_slice(&shared.answer(other, 0, Some(shared.serial()), self.version));
             }
             Some(Fault::Chatter) => {
                 out.extend_from_slice(&shared.chatter());
-                out.extend_from_slice(&answer);
+                self.answer(numbered, &answer, out);
                 out.extend_from_slice(&shared.chatter());
             }
             Some(Fault::WrongLength) => {
@@ -1192,12 +1306,11 @@ async fn conversation(
     queue: &mut mpsc::UnboundedReceiver<Out>,
 ) -> std::io::Result<()> {
     let mut stream = TcpStream::connect(to).await?;
-    let secret = Secret::new(SECRET);
     let refused = || std::io::Error::from(std::io::ErrorKind::PermissionDenied);
     let bind = sgip::Bind {
         login_type: 2,
         login_name: Octets::new(NAME).map_err(|_| refused())?,
-        login_password: sgip::Password::new(&secret).map_err(|_| refused())?,
+        login_password: sgip::Password::new(&shared.settings.secret).map_err(|_| refused())?,
         reserve: Octets::EMPTY,
     };
     stream.write_all(&encode_sgip(shared.sgip_number(), sgip::Body::Bind(bind))).await?;

@@ -374,8 +374,8 @@ pub(crate) fn smgp_pdu() -> impl Strategy<Value = smgp::Pdu> {
 fn smgp_submit() -> impl Strategy<Value = smgp::Submit> {
     let texts = (octets(), octets(), octets(), octets(), octets(), octets());
     let numbers = (octets(), octets(), receivers());
-    (any::<[u8; 3]>(), texts, numbers, coding(), content(), tlvs()).prop_map(
-        |(n, texts, numbers, msg_format, content, tlvs)| {
+    (any::<[u8; 3]>(), texts, numbers, coding(), content(), octets(), tlvs()).prop_map(
+        |(n, texts, numbers, msg_format, content, reserve, tlvs)| {
             let (service_id, fee_type, fee_code, fixed_fee, valid_time, at_time) = texts;
             let (src_term_id, charge_term_id, dest_term_id) = numbers;
             smgp::Submit {
@@ -393,7 +393,7 @@ fn smgp_submit() -> impl Strategy<Value = smgp::Submit> {
                 charge_term_id,
                 dest_term_id,
                 content,
-                reserve: Octets::EMPTY,
+                reserve,
                 tlvs,
             }
         },

@@ -59,6 +59,7 @@ proptest! {
     fn every_sgip_pdu_is_read_as_it_was_written(pdu in sgip_pdu()) {
         let wire = bytes(|out| pdu.encode(out));
         prop_assert_eq!(sgip::Pdu::decode(&wire), Ok(pdu));
+        prop_assert!(wire.len() <= Protocol::Sgip.longest());
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! An account at a CMPP gateway, as the session engine speaks for it. Source: sections 1, 6, 7, 10 and 11.
 
-use super::{Answer, Body, Connect, Pdu, Report, ResultCode, Service, Terminal, Version, source_authenticator};
+use super::{
+    Answer, Body, Connect, DELIVER, MsgId, Pdu, Report, ResultCode, Service, Terminal, Version, source_authenticator,
+};
 use crate::carrier::Protocol;
 use crate::carrier::dialect::{
     self, Arrival, Dialect, Given, Heard, Letter, LoginFault, Number, TAKEN, busy, content, doubled, encoded, moment,
     ours, person, sequence, variable,
 };
 use crate::carrier::login::{self, Authenticator, LoginTime, NameForm};
-use crate::carrier::pdu::{FieldError, Octets};
+use crate::carrier::pdu::{FieldError, Octets, head};
 use crate::carrier::split::Segment;
 use crate::clock::Timestamp;
 use crate::phone::Phone;
@@ -24,6 +26,7 @@ pub struct Account {
     access: String,
     service: Service,
     version: Version,
+    version_byte: Option<u8>,
     name_form: NameForm,
     lower_allowed: bool,
 }
@@ -42,6 +45,7 @@ impl Account {
             access: access_number.to_owned(),
             service: Service::new(sp_id, service_id)?,
             version: Version::V30,
+            version_byte: None,
             name_form: NameForm::Padded,
             lower_allowed: true,
         })
@@ -61,6 +65,24 @@ impl Account {
     pub fn version(mut self, version: Version) -> Self {
         self.version = version;
         self
+    }
+
+    /// The version byte of the login, where the gateway wants another than the version's own: 0x21, or 0 on a link for
+    /// messages and 1 on a link for replies at an older family. The layout is that of [`version`](Self::version).
+    #[must_use]
+    pub fn version_byte(mut self, byte: u8) -> Self {
+        self.version_byte = Some(byte);
+        self
+    }
+
+    /// The number that pays for the messages, where that is neither the SP nor the receiver; see [`Service`].
+    ///
+    /// # Errors
+    /// [`FieldError`] when it does not fit its field.
+    pub fn fee_number(mut self, number: &str) -> Result<Self, FieldError> {
+        self.service.fee_terminal_id = Octets::new(number)?;
+        self.service.fee_user_type = 3;
+        Ok(self)
     }
 
     /// Whether a login that is refused as "version too high" is tried once with 2.0; yes unless told otherwise.
@@ -103,7 +125,7 @@ pub const CODES: &[CodeRow] = &[
     ours("9", "The fee number is not served: ask the operator who pays."),
     ours("10", "The number we send from is not ours: check the access number."),
     dialect::login("11", "The enterprise code is wrong: check SP_Id."),
-    ours("12", "The fee number is wrong: check the service."),
+    ours("12", "The fee number is wrong: set it in the service."),
     person("13", Consequence::None, "The gateway does not serve this number: check its carrier."),
 ];
 
@@ -148,7 +170,7 @@ impl Dialect for Account {
     fn login(&self, number: Number, now: Timestamp, low: bool, out: &mut Vec<u8>) -> Authenticator {
         let timestamp = LoginTime::at(now);
         let proof = source_authenticator(&self.name, self.name_form, &self.secret, timestamp);
-        let version = self.speaks(low).byte();
+        let version = self.version_byte.filter(|_| !low).unwrap_or(self.speaks(low).byte());
         let connect = Connect { source_addr: self.name, authenticator_source: proof, version, timestamp };
         Pdu { sequence: sequence(number), body: Body::Connect(connect) }.encode(out);
         proof
@@ -184,7 +206,7 @@ impl Dialect for Account {
         let version = self.speaks(low);
         let Ok(Pdu { sequence, body }) = Pdu::decode(pdu, version) else {
             tracing::warn!(bytes = pdu.len(), "an unreadable CMPP PDU was skipped");
-            return Heard::Other { answer: Vec::new() };
+            return Heard::Other { answer: refusal(pdu, version) };
         };
         let answered = |body| encoded(|out| Pdu { sequence, body }.encode(out));
         match body {
@@ -223,6 +245,15 @@ impl Dialect for Account {
     }
 }
 
+/// The answer to a deliver that cannot be read: bad structure. The gateway may tell it again, and its operator sees why
+/// not.
+fn refusal(pdu: &[u8], version: Version) -> Vec<u8> {
+    let Some((DELIVER, sequence)) = head(pdu) else { return Vec::new() };
+    let msg_id = pdu.get(12..20).and_then(|id| id.try_into().ok()).map_or(MsgId(0), |id| MsgId(u64::from_be_bytes(id)));
+    let answer = Answer { msg_id, result: ResultCode::new(version, 1) };
+    encoded(|out| Pdu { sequence, body: Body::DeliverResp(answer) }.encode(out))
+}
+
 /// `None` for what says nothing final, or comes from no mainland mobile.
 fn arrival(deliver: &super::Deliver) -> Option<Arrival> {
     let outer = deliver.msg_id.to_string();
@@ -241,7 +272,7 @@ fn arrival(deliver: &super::Deliver) -> Option<Arrival> {
     let phone = named.or_else(|| deliver.origin.phone().ok())?;
     let done = report.detail.as_ref().map(|d| d.done_time);
     let event = event_id("report", &[&outer, &id, &code, &phone.national(), &done.unwrap_or_default().text()]);
-    let (delivered, at) = (code == "DELIVRD", done.and_then(|d| moment(d.as_bytes())));
+    let (delivered, at) = (dialect::delivered(&code), done.and_then(|d| moment(d.as_bytes())));
     Some(Arrival::Report { event, id, phone, code, delivered, at })
 }
 

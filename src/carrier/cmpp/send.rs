@@ -13,8 +13,12 @@ pub struct Service {
     pub msg_src: Octets<6>,
     /// The service code agreed with the operator.
     pub service_id: Octets<10>,
-    /// Who pays: 2 is the SP; some accounts have 0 or 3.
+    /// Who pays: 2 is the SP; some accounts have 0, the receiver, or 3, the fee number.
     pub fee_user_type: u8,
+    /// The fee number, where `fee_user_type` is 3; 21 characters in 2.0.
+    pub fee_terminal_id: Octets<32>,
+    /// 0 when it is a number, 1 when it is a pseudonym; 3.0 only.
+    pub fee_terminal_type: u8,
     /// `01` free, `02` per message, `03` monthly.
     pub fee_type: Octets<2>,
     /// The price in fen.
@@ -33,6 +37,8 @@ impl Service {
             msg_src: Octets::new(msg_src)?,
             service_id: Octets::new(service_id)?,
             fee_user_type: 2,
+            fee_terminal_id: Octets::EMPTY,
+            fee_terminal_type: 0,
             fee_type: Octets::new("01")?,
             fee_code: Octets::new("0")?,
             msg_level: 0,
@@ -42,7 +48,7 @@ impl Service {
     /// One segment of a message to all of `to`, with a report asked for.
     ///
     /// # Errors
-    /// [`FieldError::Receivers`] for none, or more than 100.
+    /// [`FieldError::Receivers`] for none, or more than 100; [`FieldError::TooLong`] for a fee number above 2.0's field.
     pub fn submit(
         &self,
         version: Version,
@@ -68,25 +74,25 @@ impl Service {
             valid_time: valid.map_or(Octets::EMPTY, ValidTime::field),
             at_time: Octets::EMPTY,
             src_id,
-            terminals: terminals(version, to)?,
+            terminals: self.terminals(version, to)?,
             content: Content::new(segment.content())?,
         })
     }
-}
 
-fn terminals(version: Version, to: &[Phone]) -> Result<Terminals, FieldError> {
-    Ok(match version {
-        Version::V20 => Terminals::V20 {
-            fee_terminal_id: Octets::EMPTY,
-            dest_terminal_id: Receivers::new(to.iter().copied().map(Octets::national).collect())?,
-            reserve: Octets::EMPTY,
-        },
-        Version::V30 => Terminals::V30 {
-            fee_terminal_id: Octets::EMPTY,
-            fee_terminal_type: 0,
-            dest_terminal_id: Receivers::new(to.iter().copied().map(Octets::national).collect())?,
-            dest_terminal_type: 0,
-            link_id: Octets::EMPTY,
-        },
-    })
+    fn terminals(&self, version: Version, to: &[Phone]) -> Result<Terminals, FieldError> {
+        Ok(match version {
+            Version::V20 => Terminals::V20 {
+                fee_terminal_id: Octets::new(&self.fee_terminal_id.text())?,
+                dest_terminal_id: Receivers::new(to.iter().copied().map(Octets::national).collect())?,
+                reserve: Octets::EMPTY,
+            },
+            Version::V30 => Terminals::V30 {
+                fee_terminal_id: self.fee_terminal_id,
+                fee_terminal_type: self.fee_terminal_type,
+                dest_terminal_id: Receivers::new(to.iter().copied().map(Octets::national).collect())?,
+                dest_terminal_type: 0,
+                link_id: Octets::EMPTY,
+            },
+        })
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Answer, Bind, Body, Number as Own, Password, Pdu, Service};
+use super::{Answer, Bind, Body, Number as Own, Password, Pdu, Service, TraceResp};
 use crate::carrier::Protocol;
 use crate::carrier::dialect::{
     self, Arrival, Dialect, Given, Heard, Letter, LoginFault, Number, Papers, TAKEN, busy, doubled, encoded, number_of,
@@ -72,8 +72,8 @@ impl Account {
     }
 }
 
-/// The answers to a submit. Everything else leaves the message in doubt: 21 to 28 belong to reports, 32 means two things in
-/// two versions, 88 was seen once.
+/// The answers to a submit. Everything else leaves the message in doubt: 21 and 25 to 28 belong to reports, 32 means two
+/// things in two versions.
 pub const CODES: &[CodeRow] = &[
     TAKEN,
     dialect::login("1", "Login name or password is wrong."),
@@ -89,14 +89,19 @@ pub const CODES: &[CodeRow] = &[
     ours("17", "The gateway wants a LinkID: the account is not for marketing."),
     ours("18", "The gateway wants a subscription: the account is not for marketing."),
     ours("19", "One receiver a submit: set the receivers of the link to 1."),
+    person("22", Consequence::None, "The gateway has no way to this number: check its carrier."),
+    person("23", Consequence::None, "The gateway has no way to this number: check its carrier."),
     ours("24", "The number that pays is wrong: check the service."),
     person("29", Consequence::SuspendNumber, "The number does not exist."),
+    ours("30", "The account has not what the message asks for: ask the operator."),
+    person("31", Consequence::None, "The network refuses this phone."),
     busy("33", "Too fast, or its queue is full: set the pace of the account to the agreed one."),
     ours("38", "A rule of billing or subscription: ask the operator."),
     ours("39", "A rule of billing or subscription: ask the operator."),
     ours("40", "A rule of billing or subscription: ask the operator."),
     ours("43", "A rule of billing or subscription: ask the operator."),
     ours("44", "A rule of billing or subscription: ask the operator."),
+    busy("88", "Too fast: set the pace of the account to the agreed one."),
     ours("95", "A rule of billing or subscription: ask the operator."),
 ];
 
@@ -138,6 +143,7 @@ impl Dialect for Account {
     fn login_fault(&self, status: u32) -> LoginFault {
         match status {
             1 | 4 => LoginFault::Lasting,
+            34 => LoginFault::Later(Duration::from_secs(60)),
             _ => LoginFault::Passing,
         }
     }
@@ -196,14 +202,7 @@ impl Dialect for Account {
             Body::UnbindResp => Heard::Ended,
             Body::Unknown { .. } => Heard::Broken,
             // On the link that we opened too: seen.
-            Body::Deliver(_) | Body::Report(_) | Body::UserRpt(_) => arrived(sequence, &body),
-            Body::Bind(_)
-            | Body::DeliverResp(_)
-            | Body::ReportResp(_)
-            | Body::Submit(_)
-            | Body::Trace(_)
-            | Body::TraceResp(_)
-            | Body::UserRptResp(_) => Heard::Other { answer: Vec::new() },
+            other => arrived(sequence, &other),
         }
     }
 }
@@ -212,9 +211,11 @@ fn answer(sequence: Own, body: Body) -> Vec<u8> {
     encoded(|out| Pdu { sequence, body }.encode(out))
 }
 
-/// What the gateway tells, on either link, with the answer to give once it is stored.
+/// What the gateway tells, on either link, with the answer to give once it is stored. A request of the wrong direction is
+/// answered as not allowed, a stray answer is dropped.
 pub(crate) fn arrived(sequence: Own, body: &Body) -> Heard {
     let stored = Answer { result: 0, reserve: Octets::EMPTY };
+    let not_allowed = Answer { result: 10, reserve: Octets::EMPTY };
     let (arrival, stored) = match body {
         Body::Deliver(deliver) => {
             let reply = deliver.user_number.phone().ok().map(|phone| Arrival::Reply {
@@ -230,6 +231,9 @@ pub(crate) fn arrived(sequence: Own, body: &Body) -> Heard {
         }
         Body::Report(report) => (told(sequence, report), Body::ReportResp(stored)),
         Body::UserRpt(_) => (None, Body::UserRptResp(stored)),
+        Body::Bind(_) => (None, Body::BindResp(not_allowed)),
+        Body::Submit(_) => (None, Body::SubmitResp(not_allowed)),
+        Body::Trace(_) => (None, Body::TraceResp(TraceResp::refused(not_allowed.result))),
         _ => return Heard::Other { answer: Vec::new() },
     };
     let answer = answer(sequence, stored);
@@ -242,12 +246,13 @@ pub(crate) fn arrived(sequence: Own, body: &Body) -> Heard {
 /// `None` for what is not final, not on a submit of ours, or of no mainland mobile.
 fn told(sequence: Own, report: &super::Report) -> Option<Arrival> {
     let phone = report.user_number.phone().ok()?;
-    let delivered = report.state == 0;
     if report.report_type != 0 || report.state == 1 {
         return None;
     }
-    let code = if delivered { "DELIVRD".to_owned() } else { format!("SGIP:{}", report.error_code) };
+    // The bare number is what the table of codes is kept by; it finds the rows under `SGIP:…` too.
+    let delivered = report.state == 0;
+    let code = if delivered { "DELIVRD".to_owned() } else { report.error_code.to_string() };
     let id = report.submit_sequence.to_string();
     let event = event_id("report", &[&sequence.to_string(), &id, &code, &phone.national()]);
-    Some(Arrival::Report { event, id, phone, code, delivered, at: None })
+    Some(Arrival::Report { event, id, phone, code, delivered: Some(delivered), at: None })
 }

@@ -18,15 +18,19 @@ use zeroize::Zeroizing;
 
 use super::coding::Coding;
 use super::pdu::{
-    self, ANSWER, Field, FieldError, Octets, PduError, Reader, Receivers, SGIP_CONTENT, framed, layout, named_length,
+    self, ANSWER, Field, FieldError, Octets, PduError, Reader, Receivers, SGIP_CONTENT, SGIP_SUBMIT_CONTENT, framed,
+    layout, named_length,
 };
 use crate::secret::Secret;
 
 /// Bytes of the longest PDU that we send; 100 receivers with 140 bytes of content would be 2383.
 pub const MAX_SENT: usize = 2048;
 
-/// The content of a message: keep to 140 bytes; a gateway may join a long reply into one.
+/// The content of a reply: a gateway may join a long one into one.
 pub type Content = pdu::Content<SGIP_CONTENT>;
+
+/// The content of a message: what a PDU of 4096 bytes leaves beside 100 receivers. [`Service::submit`] keeps to 140 bytes.
+pub type SubmitContent = pdu::Content<SGIP_SUBMIT_CONTENT>;
 
 /// One PDU: its number and what it says.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -139,7 +143,7 @@ layout! {
         /// 0.
         message_type: u8,
         /// The content; its length has four bytes.
-        content: Content,
+        content: SubmitContent,
         /// Nothing; a LinkID in 1.3.
         reserve: Octets<8>,
     }
@@ -226,6 +230,12 @@ impl TraceResp {
     /// [`FieldError::Range`] above 86 of them, the most that a PDU of 4096 bytes holds.
     pub fn new(nodes: Vec<TraceNode>) -> Result<Self, FieldError> {
         if nodes.len() > 86 { Err(FieldError::Range { what: "number of nodes" }) } else { Ok(Self(nodes)) }
+    }
+
+    /// One node that refuses to tell.
+    pub(crate) fn refused(result: u8) -> Self {
+        let (node_id, receive_time, send_time) = (Octets::EMPTY, Octets::EMPTY, Octets::EMPTY);
+        Self(vec![TraceNode { result, node_id, receive_time, send_time, reserve: Octets::EMPTY }])
     }
 
     /// The nodes, in order.

@@ -3,7 +3,7 @@
 use super::super::pdu::{FieldError, Octets, Receivers};
 use super::super::split::Segment;
 use super::super::valid::ValidTime;
-use super::{Content, MAX_SENT, Submit};
+use super::{MAX_SENT, Submit, SubmitContent};
 use crate::phone::Phone;
 
 /// A number as SGIP wants it: `86` and eleven digits.
@@ -54,7 +54,8 @@ impl Service {
     ///
     /// # Errors
     /// [`FieldError::Receivers`] for none, more than 100, or more than [`MAX_SENT`] bytes allow with this content;
-    /// [`FieldError::Range`] for a relative time, which SGIP does not know.
+    /// [`FieldError::TooLong`] above 140 bytes of content; [`FieldError::Range`] for a relative time, which SGIP does not
+    /// know.
     pub fn submit(
         &self,
         sp_number: Octets<21>,
@@ -65,7 +66,7 @@ impl Service {
         if matches!(expire, Some(ValidTime::Relative(_))) {
             return Err(FieldError::Range { what: "relative time" });
         }
-        let content = segment.content();
+        let content = segment.short_content()?;
         let room = MAX_SENT.saturating_sub(143 + content.len()) / 21;
         if to.len() > room {
             return Err(FieldError::Receivers { count: to.len(), max: room.min(Receivers::<21>::MAX) });
@@ -89,7 +90,7 @@ impl Service {
             tp_udhi: u8::from(segment.place().is_some()),
             message_coding: segment.coding(),
             message_type: 0,
-            content: Content::new(content)?,
+            content: SubmitContent::new(content)?,
             reserve: Octets::EMPTY,
         })
     }

@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
-use super::{Answer, Body, Login, Pdu, Report, Service, client_authenticator, tag};
+use super::{Answer, Body, DELIVER, Login, MsgId, Pdu, Report, Service, client_authenticator, tag};
 use crate::carrier::Protocol;
 use crate::carrier::dialect::{
     self, Arrival, Dialect, Given, Heard, Letter, LoginFault, Number, TAKEN, busy, content, doubled, encoded, moment,
     ours, person, sequence, variable,
 };
 use crate::carrier::login::{self, Authenticator, LoginTime, NameForm};
-use crate::carrier::pdu::{FieldError, Octets};
+use crate::carrier::pdu::{FieldError, Octets, head};
 use crate::carrier::split::Segment;
 use crate::clock::Timestamp;
+use crate::delivery::classify;
 use crate::provider::wire::{Class, CodeRow, event_id, row};
 use crate::provider::{Blame, Consequence, Outcome};
 use crate::secret::Secret;
@@ -91,6 +92,16 @@ impl Account {
         self
     }
 
+    /// The number that pays for the messages, where that is neither the SP nor the receiver; see [`Service`].
+    ///
+    /// # Errors
+    /// [`FieldError`] when it does not fit its field.
+    pub fn fee_number(mut self, number: &str) -> Result<Self, FieldError> {
+        self.service.charge_term_id = Octets::new(number)?;
+        self.service.charge_user_type = Some(3);
+        Ok(self)
+    }
+
     /// What every submit says alike: fees, priority, product.
     #[must_use]
     pub fn service(mut self, service: Service) -> Self {
@@ -98,6 +109,9 @@ impl Account {
         self
     }
 }
+
+/// What is asked for where the account's version is too high: 1.3, as in the papers' own example.
+const LOWER_VERSION: u8 = 0x13;
 
 const fn rests(code: &'static str, seconds: u64, remedy: &'static str) -> CodeRow {
     row(
@@ -126,18 +140,20 @@ pub const CODES: &[CodeRow] = &[
     content("34", "The coding of the text is refused."),
     ours("35", "A time is refused: check this machine's clock."),
     content("36", "Shorten the text."),
-    rests("37", 60, "The validity had passed when it came: check this machine's clock."),
+    ours("37", "The validity had passed when it came: check this machine's clock."),
+    person("39", Consequence::None, "The gateway has no way to this number: check its carrier."),
     ours("40", "The fixed fee is refused: set it in the service."),
     ours("43", "The service code is refused: set it in the service."),
     ours("44", "The time of validity is refused: check this machine's clock."),
     ours("45", "The time of sending is refused: check this machine's clock."),
     ours("46", "The number we send from is not ours: check the access number."),
     person("47", Consequence::None, "The gateway does not serve this number: check its carrier."),
-    ours("48", "The number that pays is refused: check the service."),
+    ours("48", "The number that pays is refused: set it in the service."),
     ours("49", "The enterprise code is refused: check the service."),
     ours("73", "The product is refused: check MServiceID in the service."),
     rests("74", 900, "The gateway does not send at this hour: set the account's hours."),
-    rests("75", 3600, "The day's quota is used: ask the operator for more."),
+    // From any hour of the sending window twelve hours lead past its end, and so to the next day's.
+    rests("75", 12 * 3600, "The day's quota is used; it goes on the next day. Ask the operator for more."),
     dialect::login("76", "The account has expired: ask the operator."),
 ];
 
@@ -168,6 +184,7 @@ impl Dialect for Account {
 
     fn login_fault(&self, status: u32) -> LoginFault {
         match status {
+            22 if self.client_version > LOWER_VERSION => LoginFault::TooHigh,
             10 | 11 | 20..=22 | 76 => LoginFault::Lasting,
             _ => LoginFault::Passing,
         }
@@ -177,7 +194,7 @@ impl Dialect for Account {
         counter.into()
     }
 
-    fn login(&self, number: Number, now: Timestamp, _: bool, out: &mut Vec<u8>) -> Authenticator {
+    fn login(&self, number: Number, now: Timestamp, low: bool, out: &mut Vec<u8>) -> Authenticator {
         let timestamp = LoginTime::at(now);
         let proof = client_authenticator(&self.name, self.name_form, &self.secret, timestamp);
         let login = Login {
@@ -189,7 +206,7 @@ impl Dialect for Account {
                 Mode::Both => 2,
             },
             timestamp,
-            client_version: self.client_version,
+            client_version: if low { LOWER_VERSION } else { self.client_version },
         };
         Pdu { sequence: sequence(number), body: Body::Login(login) }.encode(out);
         proof
@@ -224,7 +241,7 @@ impl Dialect for Account {
     fn hear(&self, pdu: &[u8], _: bool) -> Heard {
         let Ok(Pdu { sequence, body }) = Pdu::decode(pdu) else {
             tracing::warn!(bytes = pdu.len(), "an unreadable SMGP PDU was skipped");
-            return Heard::Other { answer: Vec::new() };
+            return Heard::Other { answer: refusal(pdu) };
         };
         let answered = |body| encoded(|out| Pdu { sequence, body }.encode(out));
         match body {
@@ -253,6 +270,14 @@ impl Dialect for Account {
     }
 }
 
+/// The answer to a deliver that cannot be read: bad structure. The gateway may tell it again, and its operator sees why
+/// not.
+fn refusal(pdu: &[u8]) -> Vec<u8> {
+    let Some((DELIVER, sequence)) = head(pdu) else { return Vec::new() };
+    let msg_id = pdu.get(12..22).and_then(|id| id.try_into().ok()).map_or(MsgId::default(), MsgId);
+    encoded(|out| Pdu { sequence, body: Body::DeliverResp(Answer { msg_id, status: 10 }) }.encode(out))
+}
+
 /// `None` for what says nothing final, or comes from no mainland mobile.
 fn arrival(deliver: &super::Deliver) -> Option<Arrival> {
     let (outer, phone) = (deliver.msg_id.to_string(), deliver.src_term_id.phone().ok()?);
@@ -273,14 +298,26 @@ fn arrival(deliver: &super::Deliver) -> Option<Arrival> {
     if stat == "ACCEPTD" {
         return None;
     }
-    let delivered = stat == "DELIVRD";
-    // 005 says black list by the papers; other numbers are the centre's own, and told apart by their status.
-    let code = match &*err {
-        _ if delivered => stat,
-        "" | "000" => stat,
-        "005" => "BLACK".to_owned(),
-        err => format!("{stat}_{err}"),
-    };
+    let (delivered, code) = (dialect::delivered(&stat), code(stat, &err));
     let event = event_id("report", &[&outer, &id, &code, &phone.national(), &report.done_date.text()]);
     Some(Arrival::Report { event, id, phone, code, delivered, at: moment(report.done_date.as_bytes()) })
+}
+
+/// The code to look up for a status and the error beside it. 005 says black list by the papers. Other errors are the
+/// centre's own: the table of codes keeps some with their status, some bare, and many by the status alone. The narrowest
+/// that it lists stands, but a stop before anything else; of what it does not list, both are kept.
+fn code(stat: String, err: &str) -> String {
+    match err {
+        "" | "000" => return stat,
+        _ if stat == "DELIVRD" => return stat,
+        "005" => return "BLACK".to_owned(),
+        _ => {}
+    }
+    let both = format!("{stat}_{err}");
+    let says = |code: &str| classify(code, Some("smgp"));
+    let is_stop = |code: &&str| says(code).class.is_stop();
+    let is_listed = |code: &&str| says(code).row.is_some_and(|row| !row.ends_with('*'));
+    let readings = [&*both, err, &*stat];
+    let found = readings.into_iter().find(is_stop).or_else(|| readings.into_iter().find(is_listed));
+    found.unwrap_or(&both).to_owned()
 }

@@ -15,6 +15,14 @@ pub struct Service {
     pub fee_type: Octets<2>,
     /// Fen.
     pub fee_code: Octets<6>,
+    /// Fen a month.
+    pub fixed_fee: Octets<6>,
+    /// The number that pays, where `charge_user_type` is 3; empty for the receiver's.
+    pub charge_term_id: Octets<21>,
+    /// Who pays: 0 receiver, 1 sender, 2 SP, 3 `charge_term_id`; many accounts leave it out.
+    pub charge_user_type: Option<u8>,
+    /// 0 ordinary, 1 to 5 notices on subscriptions and fees; many accounts leave it out.
+    pub submit_msg_type: Option<u8>,
     /// 0 low to 3 high.
     pub priority: u8,
     /// The SP's enterprise code on the mobile network; many accounts need it.
@@ -33,6 +41,10 @@ impl Service {
             service_id: Octets::new(service_id)?,
             fee_type: Octets::new("00")?,
             fee_code: Octets::new("0")?,
+            fixed_fee: Octets::new("0")?,
+            charge_term_id: Octets::EMPTY,
+            charge_user_type: None,
+            submit_msg_type: None,
             priority: 1,
             msg_src: None,
             m_service_id: None,
@@ -42,7 +54,7 @@ impl Service {
     /// One segment of a message to all of `to`, with a report asked for.
     ///
     /// # Errors
-    /// [`FieldError::Receivers`] for none, or more than 100.
+    /// [`FieldError::Receivers`] for none, or more than 100; [`FieldError::TooLong`] above 140 bytes of content.
     pub fn submit(
         &self,
         src_term_id: Octets<21>,
@@ -57,14 +69,14 @@ impl Service {
             service_id: self.service_id,
             fee_type: self.fee_type,
             fee_code: self.fee_code,
-            fixed_fee: Octets::new("0")?,
+            fixed_fee: self.fixed_fee,
             msg_format: segment.coding(),
             valid_time: valid.map_or(Octets::EMPTY, ValidTime::field),
             at_time: Octets::EMPTY,
             src_term_id,
-            charge_term_id: Octets::EMPTY,
+            charge_term_id: self.charge_term_id,
             dest_term_id: Receivers::new(to.iter().copied().map(Octets::national).collect())?,
-            content: Content::new(segment.content())?,
+            content: Content::new(segment.short_content()?)?,
             reserve: Octets::EMPTY,
             tlvs: self.tlvs(segment),
         })
@@ -76,6 +88,13 @@ impl Service {
             tlvs.set_byte(tag::TP_UDHI, 1);
             tlvs.set_byte(tag::PK_TOTAL, segment.total());
             tlvs.set_byte(tag::PK_NUMBER, segment.number());
+        }
+        for (tag, byte) in
+            [(tag::CHARGE_USER_TYPE, self.charge_user_type), (tag::SUBMIT_MSG_TYPE, self.submit_msg_type)]
+        {
+            if let Some(byte) = byte {
+                tlvs.set_byte(tag, byte);
+            }
         }
         if let Some(msg_src) = &self.msg_src {
             tlvs.set_text(tag::MSG_SRC, msg_src);
