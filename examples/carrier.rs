@@ -268,9 +268,13 @@ async fn story(
         failed = replies => failed?,
         failed = lift => failed?,
     }
-    for _ in 0..100 {
+    // What the link had no room for is told again, once it has stored the rest.
+    let mut quiet = 0;
+    while quiet < 100 {
+        let before = gateway.counts().acknowledged;
         tokio::time::sleep(Duration::from_millis(100)).await;
-        if gateway.again() == 0 {
+        quiet = if gateway.counts().acknowledged > before { 0 } else { quiet + 1 };
+        if quiet > 0 && gateway.again() == 0 {
             break;
         }
     }

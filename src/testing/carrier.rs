@@ -3,7 +3,7 @@
 //! It checks the login, keeps the window and the speed, takes submits, gives ids, reports and replies, and plays a
 //! [`Fault`] per submit. [`CarrierGateway::taken`] is what a phone would have got: one entry a receiver and segment.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -353,7 +353,7 @@ struct World {
     /// Sends PDUs over each open connection of the SP.
     links: Vec<mpsc::UnboundedSender<Out>>,
     /// Told and not acknowledged, by outer number or id.
-    told: Vec<(String, Vec<u8>)>,
+    told: BTreeMap<String, Vec<u8>>,
     window_start: Option<tokio::time::Instant>,
     in_window: u32,
 }
@@ -361,9 +361,7 @@ struct World {
 impl World {
     fn acknowledged(&mut self, name: &str) {
         self.counts.acknowledged += 1;
-        if let Some(at) = self.told.iter().position(|(n, _)| n == name) {
-            self.told.swap_remove(at);
-        }
+        self.told.remove(name);
     }
 }
 
@@ -527,7 +525,7 @@ impl CarrierGateway {
     }
 
     fn tell(&self, (name, bytes): (String, Vec<u8>)) {
-        lock(&self.shared.world).told.push((name, bytes.clone()));
+        lock(&self.shared.world).told.insert(name, bytes.clone());
         self.send(bytes);
     }
 
@@ -1019,7 +1017,6 @@ async fn connection(mut stream: TcpStream, shared: Arc<Shared>) {
     let mut out = Vec::with_capacity(64 << 10);
     loop {
         tokio::select! {
-            biased;
             told = outs.recv() => match told {
                 Some(Out::Bytes(bytes)) => out.extend_from_slice(&bytes),
                 Some(Out::Answer(numbered, bytes)) => talk.answer(numbered, &bytes, &mut out),
@@ -1211,7 +1208,7 @@ impl Talk {
             if shared.settings.reports
                 && let Some((name, bytes)) = shared.report(&taken, "DELIVRD")
             {
-                world.told.push((name, bytes.clone()));
+                world.told.insert(name, bytes.clone());
                 match &*shared.pusher() {
                     Some((pusher, _)) => drop(pusher.send(Out::Bytes(bytes))),
                     None if shared.settings.first_report => out.extend_from_slice(&bytes),
