@@ -2,7 +2,8 @@
 //!
 //! Options: `--provider NAME` (any of the seventeen), `--port N` (0: any free one), `--record FILE` (a line
 //! `number,reference` per message taken, written before the answer), `--counts` (remember counts only), `--script LIST`
-//! (see `Script::parse`), `--seed N`, `--no-signature-check`. The first line of standard output is the address.
+//! (see `Script::parse`), `--seed N`, `--no-signature-check`, `--hours` (refuse marketing at night as the platform does; else
+//! clients can be tested at any hour). The first line of standard output is the address.
 //!
 //! `--reports-to URL` pushes a report on each message that is taken, in the platform's form and with its signature;
 //! `--report-code CODE` is what it says (`DELIVRD`). `--replies-to URL` is where replies go; one is made by
@@ -24,6 +25,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let (mut account, mut port, mut record) = (Account::aliyun(), 0u16, Record::All);
     let (mut script, mut seed, mut check, mut pushing) = (Script::new(), 1u64, true, Pushing::new());
+    let mut hours = false;
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
         match arg.as_str() {
@@ -38,6 +40,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             "--script" => script = Script::parse(&value()?).ok_or("--script is not a list of name=weight")?,
             "--seed" => seed = value()?.parse()?,
             "--no-signature-check" => check = false,
+            "--hours" => hours = true,
             "--reports-to" => pushing = pushing.reports_to(&value()?)?,
             "--report-code" => pushing = pushing.code(value()?),
             "--replies-to" => pushing = pushing.replies_to(&value()?)?,
@@ -46,7 +49,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             other => return Err(format!("no such option: {other}").into()),
         }
     }
-    let gateway = Gateway::new(account).check_signature(check).pushing(pushing)?.record(record)?;
+    let gateway = Gateway::new(account).check_signature(check).keep_hours(hours).pushing(pushing)?.record(record)?;
     gateway.script(script.seed(seed));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     let mut out = std::io::stdout();

@@ -254,7 +254,7 @@ impl Turn<'_> {
         let text: Arc<str> = format!("【{}】{filed}", self.account.signature).into();
         let id = |i: usize| format!("2ea20735-0000-4376-afbf-{:012}_{}", self.desk.serial, i + 1).into();
         let line = |(i, n): (usize, &str)| Line { written: n.to_owned(), text: text.clone(), id: id(i) };
-        if super::is_closed(self.account.hours, now) {
+        if self.desk.is_closed(self.account.hours, now) {
             // "Cannot be sent": with which code stands in no page.
             return Err(no("E999998"));
         }

@@ -345,6 +345,7 @@ pub struct Gateway {
 struct Shared {
     account: Account,
     check_signature: bool,
+    keep_hours: bool,
     pushing: Pushing,
     state: Mutex<State>,
     once: Mutex<VecDeque<Once>>,
@@ -390,6 +391,7 @@ impl Gateway {
             shared: Arc::new(Shared {
                 account,
                 check_signature: true,
+                keep_hours: true,
                 pushing: Pushing::new(),
                 state: Mutex::new(state),
                 once: Mutex::default(),
@@ -468,6 +470,16 @@ impl Gateway {
     pub fn check_signature(mut self, yes: bool) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.shared) {
             shared.check_signature = yes;
+        }
+        self
+    }
+
+    /// Whether marketing is refused at the hours at which the platform refuses it (it is, unless switched off before the
+    /// gateway is cloned).
+    #[must_use]
+    pub fn keep_hours(mut self, yes: bool) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            shared.keep_hours = yes;
         }
         self
     }
@@ -642,13 +654,6 @@ struct Row {
     refused: Option<String>,
 }
 
-/// Whether a platform with these hours takes no marketing now.
-fn is_closed(hours: Option<(u16, u16)>, now: Timestamp) -> bool {
-    let time = now.civil().time();
-    let minute = time.hour() as u16 * 60 + time.minute() as u16;
-    hours.is_some_and(|(from, to)| !(from..to).contains(&minute))
-}
-
 /// How a valid send was ruled.
 enum Ruling {
     /// Taken, and answered in a way that no platform does.
@@ -675,6 +680,13 @@ enum Refusals<'a> {
 impl Desk<'_> {
     fn checks_signature(&self) -> bool {
         self.gateway.shared.check_signature
+    }
+
+    /// Whether a platform with these hours takes no marketing now.
+    fn is_closed(&self, hours: Option<(u16, u16)>, now: Timestamp) -> bool {
+        let time = now.civil().time();
+        let minute = time.hour() as u16 * 60 + time.minute() as u16;
+        self.gateway.shared.keep_hours && hours.is_some_and(|(from, to)| !(from..to).contains(&minute))
     }
 
     /// Lets the script rule a send that the platform finds valid, and remembers what was taken.

@@ -231,7 +231,7 @@ impl Turn<'_> {
         let id = |i: usize| format!("5000:{:024}", self.desk.serial * 1000 + i as u64).into();
         let line = |(i, n): (usize, &str)| Line { written: n.to_owned(), text: seen.clone(), id: id(i) };
         let lines: Vec<Line> = numbers.into_iter().enumerate().map(line).collect();
-        if super::is_closed(self.account.hours, now) {
+        if self.desk.is_closed(self.account.hours, now) {
             let closed = "FailedOperation.MarketingSendTimeConstraint";
             let row = |Line { written, text, id }| {
                 let number = number(&written).unwrap_or_default();
