@@ -170,6 +170,7 @@ impl World {
                         personal: false,
                         report_due: rows.now.plus_days(3),
                         lookup_at: None,
+                        hold: None,
                     });
                 }
                 if !settlements.is_empty() {

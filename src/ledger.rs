@@ -12,7 +12,7 @@ use crate::message::rendition::Rendition;
 use crate::message::{Params, Template};
 use crate::phone::{Carrier, Phone};
 use crate::policy::Policy;
-use crate::provider::{Answer, Lookup, Provider, Verdict, Verdicts};
+use crate::provider::{Answer, Consequence, Lookup, Provider, Verdict, Verdicts, Why};
 use crate::store::{
     BeginAsk, Begun, BegunRequest, BegunRows, CampaignKey, CarriesFn, JudgeFn, Lease, Result, Settlement, Store,
     StoreError, message_place, message_row,
@@ -282,7 +282,7 @@ impl Ledger {
         let clock: &Arc<dyn Clock> = self.store.clock();
         let profile = leg.provider.profile();
         let unsent = |code: &str| Answer {
-            verdicts: Verdicts::Same(Verdict::unsent(code, crate::provider::Consequence::None)),
+            verdicts: Verdicts::Same(Verdict::unsent(code, Consequence::None)),
             first_byte: None,
         };
         let request = call.batch.request();
@@ -296,6 +296,9 @@ impl Ledger {
         } else {
             leg.provider.submit(request).await
         };
+        let held = answer.verdicts.told().iter().find(|v| v.consequence == Consequence::Hold);
+        let hold =
+            held.map(|v| Why::of(Some(&*leg.provider), &v.code).unwrap_or(Why::ACCOUNT_REFUSED).with_code(&v.code));
         let now = clock.now();
         let lookup_at = (profile.lookup != Lookup::None).then(|| now.plus(Duration::from_secs(60)));
         let settlement = Settlement {
@@ -307,6 +310,7 @@ impl Ledger {
             personal: request_is_personal,
             report_due: now.plus(profile.report_due),
             lookup_at,
+            hold,
         };
         Answered { settlement, failed, _driven: call.driven }
     }

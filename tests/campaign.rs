@@ -7,8 +7,10 @@ mod common;
 use common::*;
 use futures_util::StreamExt;
 use optin106::campaign::CampaignBuilder;
+use optin106::campaign::report::{NumberStyle, ReportRow, ReportWriter};
+use optin106::clock::Clock;
 use optin106::entry::State;
-use optin106::inbound::{Callback, HttpCall, InboundError};
+use optin106::inbound::{Callback, HttpCall, Inbound, InboundError};
 use optin106::optin::{AccountSettings, AccountSignature, Filing};
 use optin106::phone::Carrier;
 use optin106::provider::{Answer, Asked, Blame, Consequence, Found, Profile, Provider, Request};
@@ -226,6 +228,86 @@ async fn an_account_without_replies_is_refused_until_somebody_reads_them() {
     let by_hand = AccountSettings::default().replies_by_hand();
     w.optin.add_account(&account("luosimao"), provider, by_hand).await.unwrap();
     assert!(plan().await.is_ok());
+}
+
+/// Every reason of a report has a sentence in both languages, in the rows, the CSV and the table too.
+async fn told_in_words(campaign: &Campaign, code: &str, zh: &str, en: &str) {
+    let report = campaign.report().await.unwrap();
+    for (_, code) in report.reasons.keys() {
+        assert!(!report.why[code].zh.is_empty() && !report.why[code].en.is_empty(), "{code} stands bare");
+    }
+    assert!(report.why[code].zh.contains(zh) && report.why[code].en.contains(en), "{:?}", report.why[code]);
+    assert!(report.to_string().contains(zh));
+    let rows: Vec<_> = campaign.report_rows().map(Result::unwrap).collect().await;
+    let mut csv = ReportWriter::without_mark(Vec::new(), NumberStyle::Masked).unwrap();
+    rows.iter().for_each(|row| csv.write(row).unwrap());
+    let csv = String::from_utf8(csv.finish().unwrap()).unwrap();
+    assert!(csv.lines().any(|l| l.contains(code) && l.contains(zh) && l.contains(en)), "{csv}");
+}
+
+#[tokio::test]
+async fn a_platform_s_refusal_is_told_in_words_to_the_shop_and_the_service_desk() {
+    let w = World::new().await;
+    w.consents(2).await;
+    w.aliyun.script(Script::new().refuse_number(phone(1).to_u64(), "isv.CUSTOMER_REFUSED"));
+    let campaign = plan(&w, "c1", 2).await;
+    campaign.run().await.unwrap();
+    told_in_words(&campaign, "isv.CUSTOMER_REFUSED", "已退订", "unsubscribed").await;
+    let from = at("2026-12-01T00:00:00+08:00");
+    let found = w.optin.find(phone(1), from, from.plus_days(30)).await.unwrap();
+    assert!(found.rows()[0].why.zh.contains("退订"), "{:?}", found.rows()[0].why);
+
+    // A carrier's code on a report is told as the carriers' tables have it.
+    let id = rows_of(&campaign).await.into_iter().find_map(|r| r.provider_id).unwrap();
+    let report = optin106::inbound::Report {
+        event_id: "r1".into(),
+        phone: phone(0),
+        provider_id: Some(id),
+        reference: None,
+        code: "MK:0001".into(),
+        delivered: Some(false),
+        at: w.clock.now(),
+    };
+    w.optin.take_in(&account("aliyun"), "aliyun", Inbound::Report(report)).await.unwrap();
+    assert_eq!(campaign.report().await.unwrap().figures.count(State::Undelivered), 1);
+    told_in_words(&campaign, "MK:0001", "号码不存在", "").await;
+}
+
+async fn rows_of(campaign: &Campaign) -> Vec<ReportRow> {
+    campaign.report_rows().map(Result::unwrap).collect().await
+}
+
+#[tokio::test]
+async fn an_account_on_hold_says_why_in_words_with_the_platform_s_code_behind() {
+    let w = World::new().await;
+    w.consents(2).await;
+    w.aliyun.script(Script::new().then(Step::Refuse("isv.AMOUNT_NOT_ENOUGH".into())));
+    let campaign = w.shop.campaign("c1", Purpose::Promotion).text(TEXT).ends(at("2026-12-11T10:05:00+08:00"));
+    let campaign = campaign.via(account("aliyun")).plan(Audience::iter([phone(0), phone(1)])).await.unwrap();
+    let mut progress = Box::pin(campaign.progress());
+    let held = async {
+        loop {
+            let waiting = progress.next().await.unwrap().waiting;
+            if let Some(why) = waiting.filter(|w| w.starts_with("account held")) {
+                return why;
+            }
+        }
+    };
+    let (report, why) = tokio::join!(campaign.run(), held);
+    assert_eq!(report.unwrap().figures.count(State::Expired), 2);
+    assert!(why.starts_with("account held: 账户余额不足") && why.contains("Top up"), "{why}");
+    assert!(why.ends_with("(isv.AMOUNT_NOT_ENOUGH)"), "{why}");
+}
+
+#[tokio::test]
+async fn what_no_table_knows_is_told_by_what_is_known_of_the_row() {
+    let w = World::new().await;
+    w.consents(3).await;
+    let mocks = mocks(&w, &[("a", AccountSettings::default())]).await;
+    mocks[0].next(Fault::RejectNumbers(vec![phone(1)], Consequence::None, "X-77"));
+    let campaign = routed(&w, 3, |c| c.via(account("a"))).await;
+    campaign.run().await.unwrap();
+    told_in_words(&campaign, "X-77", "未收录", "in no table").await;
 }
 
 /// A world with mock accounts of given settings.

@@ -36,10 +36,10 @@ use super::{cmpp, sgip, smgp};
 use crate::clock::{Clock, Timestamp};
 use crate::inbound::{Callback, HttpCall, Inbound, InboundError, Reply, Report};
 use crate::phone::Phone;
-use crate::provider::wire::{CodeRow, event_id};
+use crate::provider::wire::{Class, CodeRow, event_id};
 use crate::provider::{
     Answer, Asked, Back, Blame, Consequence, Documented, Form, Found, Lookup, Profile, Provider, Request, Verdict,
-    Verdicts, Writer,
+    Verdicts, Why, Writer,
 };
 use crate::secret::MissingVariable;
 
@@ -377,6 +377,21 @@ impl Shared {
             Some(row) => row.verdict(None),
             None => Verdict::unknown(text),
         }
+    }
+
+    /// As [`verdict`](Self::verdict) reads it.
+    fn explain(&self, code: &str) -> Option<Why> {
+        let own = self.settings.codes.iter().rev().find(|(c, _)| c.to_string() == code);
+        let class = match own.map(|(_, meaning)| meaning) {
+            Some(Meaning::Account) => Class::InvalidRequest,
+            Some(Meaning::Content) => Class::ContentRejected,
+            Some(Meaning::Person) => Class::NumberInvalid,
+            Some(Meaning::Stopped) => Class::NumberBlacklisted,
+            Some(Meaning::TooFast) => Class::Throttled,
+            None if code.starts_with("login_") => Class::Auth,
+            None => return self.dialect.codes().iter().find(|row| row.code == code).map(CodeRow::why),
+        };
+        Some(class.why())
     }
 
     pub(crate) fn may_write_at(&self) -> Duration {
@@ -796,6 +811,10 @@ fn profile(name: &'static str, people: u16) -> Profile {
 impl Provider for Link {
     fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    fn explain(&self, code: &str) -> Option<Why> {
+        self.shared.explain(code)
     }
 
     /// No, while all connections that the operator allows are open elsewhere.

@@ -13,7 +13,7 @@ use super::coding::{Coding, Reference};
 use super::dialect::Letter;
 use super::frame::Framer;
 use super::job::{Job, Queued};
-use super::link::{Dial, Link, LinkSettings, Status};
+use super::link::{Dial, Link, LinkSettings, Meaning, Status};
 use super::login::Authenticator;
 use super::pdu::{Octets, Sequence};
 use super::places::{Kept, Place, Places};
@@ -527,6 +527,16 @@ fn a_part_that_came_too_fast_is_sent_before_a_close() {
         closing.await.unwrap();
         assert_eq!(outcomes(&job), all(1, Outcome::Accepted, ""));
     });
+}
+
+#[tokio::test]
+async fn a_code_is_told_in_words_as_this_link_reads_it() {
+    let link = Bench::new(settings().code_means(5, Meaning::Stopped)).link;
+    let said = |code: &str| Provider::explain(&link, code).map(|why| why.zh.into_owned()).unwrap_or_default();
+    assert!(said("5").contains("黑名单"), "the gateway's own list goes first: {}", said("5"));
+    assert!(said("8").contains("频率"), "{}", said("8"));
+    assert!(said("login_3").contains("密钥"));
+    assert_eq!(said("4711"), "");
 }
 
 /// Nothing but 0 is an acceptance, and what goes back rests or waits for a person.

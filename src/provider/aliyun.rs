@@ -166,6 +166,10 @@ impl Wire for Aliyun {
         "https://dysmsapi.aliyuncs.com"
     }
 
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
+    }
+
     fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
         let Some(template) = request.rendition().template() else {
             return Err(Verdict::rejected(Blame::Account, Consequence::Hold, "no_template"));

@@ -301,6 +301,10 @@ impl Wire for Chuanglan {
         &self.endpoint
     }
 
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
+    }
+
     fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
         match self.profile.form {
             Form::FreeText => self.free_text(request),

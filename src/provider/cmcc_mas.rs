@@ -157,6 +157,10 @@ impl Wire for CmccMas {
         "http://112.35.1.155:1992"
     }
 
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
+    }
+
     fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdict> {
         let rendition = request.rendition();
         let signature = rendition.signature();

@@ -116,6 +116,10 @@ impl Wire for Ctyun {
         "https://sms-global.ctapi.ctyun.cn"
     }
 
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
+    }
+
     fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
         let rendition = request.rendition();
         let refused = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);

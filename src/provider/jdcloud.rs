@@ -240,6 +240,10 @@ impl Wire for Jdcloud {
         "https://sms.jdcloud-api.com"
     }
 
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
+    }
+
     fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
         let account = |code| Verdict::rejected(Blame::Account, Consequence::Hold, code);
         let rendition = request.rendition();

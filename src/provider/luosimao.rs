@@ -109,6 +109,10 @@ impl Wire for Luosimao {
         "https://sms-api.luosimao.com"
     }
 
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
+    }
+
     fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdict> {
         let text = match request.tickets() {
             [only] => only.text().unwrap_or(request.rendition().text()),

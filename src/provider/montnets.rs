@@ -228,6 +228,10 @@ impl Wire for Montnets {
         &self.gateway
     }
 
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code.parse().ok()?)
+    }
+
     fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
         let (rendition, tickets) = (request.rendition(), request.tickets());
         let reference = request.reference().to_string();

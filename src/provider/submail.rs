@@ -313,6 +313,10 @@ impl Wire for Submail {
         "https://api-v4.mysubmail.com"
     }
 
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
+    }
+
     fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
         let (api, fields) = self.order(request)?;
         let tag = request.reference().to_string();

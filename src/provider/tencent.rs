@@ -238,6 +238,10 @@ impl Wire for Tencent {
         "https://sms.tencentcloudapi.com"
     }
 
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
+    }
+
     fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
         let rendition = request.rendition();
         let template =

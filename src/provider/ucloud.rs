@@ -161,6 +161,10 @@ impl Wire for Ucloud {
         "https://api.ucloud.cn"
     }
 
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
+    }
+
     fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdict> {
         let rendition = request.rendition();
         let Some(template) = rendition.template() else {

@@ -141,6 +141,10 @@ impl Wire for Yunpian {
         "https://sms.yunpian.com"
     }
 
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code.parse().ok()?)
+    }
+
     fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdict> {
         let rendition = request.rendition();
         let mut numbers = String::with_capacity(request.tickets().len() * 12);

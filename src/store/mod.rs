@@ -618,6 +618,8 @@ pub struct Settlement {
     pub report_due: Timestamp,
     /// When an unknown one is asked about first; `None` when it cannot be.
     pub lookup_at: Option<Timestamp>,
+    /// What a hold says that a verdict puts on the account.
+    pub hold: Option<String>,
 }
 
 /// What a settle did.

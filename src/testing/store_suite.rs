@@ -356,6 +356,7 @@ impl Bench {
             personal: false,
             report_due: now.plus(Duration::from_secs(72 * 3_600)),
             lookup_at: Some(now.plus(Duration::from_secs(60))),
+            hold: None,
         };
         sure(async || store.settle(vec![settlement.clone()]).await).await;
         store.forget(request.reference);

@@ -188,7 +188,7 @@ impl<'a> Settler<'a> {
             Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
                 self.request(call, RequestState::Mixed, v, None)?;
                 self.back(call, &s.rids, self.tx.now, None)?;
-                self.account(call.account, v)
+                self.account(call.account, s, v)
             }
             Outcome::Rejected(blame) if many && (blame == Blame::Person || s.personal && s.all_or_nothing) => {
                 // One code for many people blames nobody: out again in halves until one remains.
@@ -203,7 +203,7 @@ impl<'a> Settler<'a> {
                 if !many && let Some(rid) = s.rids.first() {
                     self.consequence(call, s.reference, *rid, v)?;
                 }
-                self.account(call.account, v)
+                self.account(call.account, s, v)
             }
         }
     }
@@ -223,7 +223,7 @@ impl<'a> Settler<'a> {
             let ends_well = matches!(v.outcome, Outcome::Accepted | Outcome::Unknown);
             if !ends_well && !told.contains(&v.consequence) {
                 told.push(v.consequence);
-                self.account(call.account, v)?;
+                self.account(call.account, s, v)?;
             }
             match v.outcome {
                 Outcome::Accepted => {
@@ -349,13 +349,13 @@ impl<'a> Settler<'a> {
     }
 
     /// What a verdict means for its account.
-    fn account(&mut self, account: i64, v: &Verdict) -> Result<()> {
+    fn account(&mut self, account: i64, s: &Settlement, v: &Verdict) -> Result<()> {
         self.well = None;
         let now = self.tx.now.millis();
         match v.consequence {
             Consequence::Hold => {
                 let sql = "UPDATE account SET hold = coalesce(hold, ?2) WHERE id = ?1";
-                self.tx.run(sql, (account, format!("provider: {}", v.code))).map(drop)
+                self.tx.run(sql, (account, s.hold.as_ref().unwrap_or(&v.code))).map(drop)
             }
             Consequence::Rest(by) => {
                 let sql = "UPDATE account SET rest_until = max(rest_until, ?2) WHERE id = ?1";
