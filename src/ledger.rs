@@ -83,19 +83,22 @@ pub(crate) struct Leg {
     pub(crate) policy_hash: [u8; 32],
     /// Numbers per call.
     pub(crate) per_request: usize,
-    /// Carriers for which the signature is not filed here.
-    pub(crate) not_filed: Vec<Carrier>,
+    /// The only carriers that the account serves; all when empty.
+    pub(crate) carriers: Vec<Carrier>,
+    /// Carriers that it does not serve, or where the signature is not filed.
+    pub(crate) excluded: Vec<Carrier>,
 }
 
 impl Leg {
     /// By the number's prefix, which is only a hint. A prefix that hints at nobody is carried.
-    pub(crate) fn carries(&self, phone: Phone) -> bool {
-        carries(&self.not_filed, phone)
+    pub(crate) fn carries(&self, hint: Option<Carrier>) -> bool {
+        hint.is_none_or(|c| !self.excluded.contains(&c))
     }
-}
 
-fn carries(not_filed: &[Carrier], phone: Phone) -> bool {
-    phone.carrier_hint().is_none_or(|c| !not_filed.contains(&c))
+    /// Whether the account is for this carrier at all.
+    pub(crate) fn serves(&self, carrier: Carrier) -> bool {
+        self.carriers.is_empty() || self.carriers.contains(&carrier)
+    }
 }
 
 /// What does not change while a campaign runs.
@@ -194,13 +197,14 @@ impl Ledger {
 
     /// The rows of this campaign that may go through this account; `None` is all.
     fn carried(&self, leg: &Leg) -> Option<Arc<CarriesFn>> {
-        if leg.not_filed.is_empty() {
+        if leg.excluded.is_empty() {
             return None;
         }
         let (keyring, campaign) = (Arc::clone(self.store.keyring()), self.campaign);
-        let not_filed = leg.not_filed.clone();
+        let excluded = leg.excluded.clone();
         Some(Arc::new(move |rid, sealed| {
-            Ok(carries(&not_filed, Payload::open(&keyring, campaign, rid, sealed)?.phone))
+            let hint = Payload::open(&keyring, campaign, rid, sealed)?.phone.carrier_hint();
+            Ok(hint.is_none_or(|c| !excluded.contains(&c)))
         }))
     }
 

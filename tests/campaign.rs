@@ -6,8 +6,8 @@ mod common;
 
 use common::*;
 use futures_util::StreamExt;
-use optin106::campaign::CampaignBuilder;
-use optin106::campaign::report::{NumberStyle, ReportRow, ReportWriter};
+use optin106::campaign::report::{Bucket, NumberStyle, ReportRow, ReportWriter};
+use optin106::campaign::{CampaignBuilder, Funnel, Preview};
 use optin106::clock::Clock;
 use optin106::entry::State;
 use optin106::inbound::{Callback, HttpCall, Inbound, InboundError};
@@ -507,12 +507,67 @@ async fn a_number_goes_through_no_account_whose_signature_is_not_filed_at_its_ca
         let campaign =
             if weighted { campaign.via([(a, 1), (b, 1), (c, 2)]) } else { campaign.via(a).or_via(b).or_via(c) };
         let campaign = campaign.plan(Audience::iter(people)).await.unwrap();
-        assert_eq!(campaign.funnel().await.unwrap().ready, 300);
+        let funnel = campaign.funnel().await.unwrap();
+        funnel.check().unwrap();
+        assert_eq!((funnel.ready, entries(&funnel)), (300, vec![("a", 100), ("b", 100), ("c", 100)]), "{name}");
         assert_eq!(campaign.run().await.unwrap().figures.count(State::Accepted), 300, "{name}");
         assert_eq!(sent(&mocks), [100; 3]);
         assert_eq!(mocks.iter().map(carriers).collect::<Vec<_>>(), [[Mobile], [Telecom], [Unicom]]);
         mocks.iter().for_each(MockProvider::assert_nobody_twice);
     }
+}
+
+fn entries(funnel: &Funnel) -> Vec<(&str, u64)> {
+    funnel.shares.iter().map(|s| (s.account.as_str(), s.entries)).collect()
+}
+
+#[tokio::test]
+async fn an_account_for_one_carrier_gets_its_numbers_and_the_next_rank_the_others() {
+    let w = World::new().await;
+    let line = AccountSettings::default().carriers([Carrier::Mobile]).price(300);
+    let mocks = mocks(&w, &[("line", line), ("b", AccountSettings::default().price(400))]).await;
+    let (shop, people) = filed_in_part(&w, &[], 90).await;
+    let campaign = |name| shop.campaign(name, Purpose::Promotion).text(TEXT).ends(at("2026-12-11T20:00:00+08:00"));
+    let both = campaign("both").via(account("line")).or_via(account("b"));
+    let both = both.plan(Audience::iter(people.clone())).await.unwrap();
+    let funnel = both.funnel().await.unwrap();
+    funnel.check().unwrap();
+    assert_eq!(entries(&funnel), [("line", 30), ("b", 60)]);
+    assert_eq!(funnel.cost, Money::from_ten_thousandths(funnel.parts / 3 * (300 + 2 * 400)));
+    assert_eq!(both.run().await.unwrap().figures.count(State::Accepted), 90);
+    assert_eq!(
+        mocks.iter().map(carriers).collect::<Vec<_>>(),
+        [vec![Carrier::Mobile], vec![Carrier::Telecom, Carrier::Unicom]]
+    );
+
+    // Alone, it leaves the others out before anything is sent.
+    let alone = campaign("alone").via(account("line")).plan(Audience::iter(people)).await.unwrap();
+    let funnel = alone.funnel().await.unwrap();
+    funnel.check().unwrap();
+    let (bucket, n) = funnel.buckets.iter().find(|(b, _)| b.code() == "carrier_not_served").unwrap();
+    assert_eq!((*n, bucket.kind()), (60, "refused"));
+    assert!(funnel.why[bucket].zh.contains("运营商"));
+}
+
+#[tokio::test]
+async fn each_account_s_own_hours_say_who_is_ready_and_when_the_last_one_leaves() {
+    let w = World::new().await;
+    let mock = |window| MockProvider::new("mock").profile(move |p| p.window = Some(window));
+    for (name, carriers, hours) in [("a", vec![Carrier::Mobile], (9, 11)), ("b", Vec::new(), (14, 20))] {
+        let settings = AccountSettings::default().carriers(carriers).pace(10);
+        let mock = mock((hours.0 * 60, hours.1 * 60)).clock(Arc::new(w.clock.clone()));
+        w.optin.add_account(&account(name), Arc::new(mock), settings).await.unwrap();
+    }
+    let (shop, people) = filed_in_part(&w, &[], 90).await;
+    let campaign = shop.campaign("c", Purpose::Promotion).text(TEXT).ends(at("2026-12-11T20:00:00+08:00"));
+    let campaign = campaign.via(account("a")).or_via(account("b")).plan(Audience::iter(people)).await.unwrap();
+    let funnel = campaign.funnel().await.unwrap();
+    funnel.check().unwrap();
+    assert_eq!((funnel.ready, funnel.count(&Bucket::Later)), (30, 60));
+    assert_eq!(funnel.next_open, Some(at("2026-12-11T14:00:00+08:00")));
+    assert_eq!(funnel.finish, Some(at("2026-12-11T14:00:06+08:00")), "60 at 10 a second, when its hours begin");
+    let previews: Vec<_> = campaign.preview().map(|p| p.unwrap().1).collect().await;
+    assert_eq!(previews.iter().filter(|p| **p == Preview::Cleared).count(), 30);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use crate::consent::Purpose;
 use crate::id::AccountId;
+use crate::phone::Carrier;
 use crate::provider::Provider;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -30,6 +31,9 @@ pub struct AccountSettings {
     pub concurrency: u32,
     /// What it may be used for; everything when empty. A campaign for something else is refused before plan.
     pub purposes: Vec<Purpose>,
+    /// The only carriers that it serves, such as the one whose line it is; all when empty. A number whose prefix hints at
+    /// another does not go through it. Numbers change carriers: it is a hint.
+    pub carriers: Vec<Carrier>,
     /// Somebody reads the replies at the platform and records each with `ShopHandle::reply` or `opt_out`. Needed where the
     /// platform hands none over: without it nothing is sent there, since the words 拒收请回复R would promise what nobody keeps.
     pub replies_by_hand: bool,
@@ -61,6 +65,13 @@ impl AccountSettings {
     #[must_use]
     pub fn only(mut self, purposes: impl IntoIterator<Item = Purpose>) -> Self {
         self.purposes = purposes.into_iter().collect();
+        self
+    }
+
+    /// Only for numbers of these carriers, as far as prefixes tell.
+    #[must_use]
+    pub fn carriers(mut self, carriers: impl IntoIterator<Item = Carrier>) -> Self {
+        self.carriers = carriers.into_iter().collect();
         self
     }
 
