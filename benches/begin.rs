@@ -125,6 +125,7 @@ impl World {
             limit: BATCH,
             per_request: BATCH,
             concurrency: 0,
+            calls_per_second: 0,
             budget: None,
             price: 390,
             first_byte_within: Duration::from_secs(5),

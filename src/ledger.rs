@@ -78,6 +78,8 @@ pub(crate) struct Leg {
     pub(crate) pace: u32,
     /// Calls under way over all workers; 0 is no limit.
     pub(crate) concurrency: u32,
+    /// Calls a second over all workers; 0 is no limit.
+    pub(crate) calls_per_second: u32,
     /// The store's policy within the provider's limits.
     pub(crate) policy: Arc<Policy>,
     pub(crate) policy_hash: [u8; 32],
@@ -223,6 +225,7 @@ impl Ledger {
             limit,
             per_request: leg.per_request,
             concurrency: leg.concurrency,
+            calls_per_second: leg.calls_per_second,
             budget: self.budget,
             price: leg.price,
             first_byte_within: FIRST_BYTE_WITHIN,

@@ -413,6 +413,29 @@ async fn an_account_has_no_more_calls_under_way_than_it_may_and_everybody_is_ser
     assert_eq!(sent(&mocks), [300]);
 }
 
+#[tokio::test]
+async fn the_platform_s_documented_rate_is_kept_unless_the_account_says_more() {
+    for (said, seconds) in [(None, 19..30), (Some(100), 1..5)] {
+        let w = World::new().await;
+        w.consents(200).await;
+        let mock = MockProvider::new("mock").profile(|p| (p.same_text_max, p.calls_per_second) = (1, 10));
+        let mock = mock.clock(Arc::new(w.clock.clone()));
+        let settings = said.map_or_else(AccountSettings::default, |n| AccountSettings::default().calls_per_second(n));
+        w.optin.add_account(&account("a"), Arc::new(mock.clone()), settings).await.unwrap();
+        let campaign = routed(&w, 200, |c| c.via(account("a"))).await;
+        let finish = campaign.funnel().await.unwrap().finish.unwrap();
+        assert!(seconds.contains(&finish.since(w.clock.now()).as_secs()), "the funnel says {finish}");
+        assert_eq!(campaign.run().await.unwrap().figures.count(State::Accepted), 200);
+        let mut begun: Vec<_> = mock.sent().iter().map(|s| s.begun_at).collect();
+        begun.sort();
+        let took = begun[199].since(begun[0]).as_secs();
+        assert!(seconds.contains(&took), "{took} s");
+        let most =
+            (0..200).map(|i| begun[i..].iter().take_while(|t| t.since(begun[i]).as_millis() < 1_000).count()).max();
+        assert!(most <= Some(said.unwrap_or(10) as usize * 11 / 10), "{most:?} in one second");
+    }
+}
+
 /// A platform that never answers.
 #[derive(Debug)]
 struct Silent(MockProvider);

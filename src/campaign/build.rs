@@ -386,6 +386,7 @@ async fn leg(
         price: settings.price,
         pace: row.pace,
         concurrency: settings.concurrency,
+        calls_per_second: settings.calls_per_second.unwrap_or(profile.calls_per_second),
         policy_hash: policy.hash(),
         policy: Arc::new(policy),
         per_request: usize::from(per_request).max(1),

@@ -442,11 +442,9 @@ struct Lane {
 
 /// When the last of `rows` would be begun through `leg`, at its pace and inside its window.
 fn finish(leg: &Leg, rows: u64, at: Timestamp) -> Option<Timestamp> {
-    let pace = match leg.pace {
-        n if n > 0 => u64::from(n),
-        _ => u64::from(leg.provider.profile().calls_per_second).max(1) * leg.per_request as u64,
-    };
-    let mut left = i64::try_from(rows.saturating_mul(1_000).div_ceil(pace)).ok()?;
+    let millis = |n: u64, per_second: u32| n.saturating_mul(1_000).checked_div(per_second.into()).unwrap_or(0);
+    let calls = rows.div_ceil(leg.per_request as u64);
+    let mut left = i64::try_from(millis(rows, leg.pace).max(millis(calls, leg.calls_per_second))).ok()?;
     let mut t = at.millis();
     for _ in 0..366 {
         t = leg.policy.window.next_open(t);

@@ -29,6 +29,9 @@ pub struct AccountSettings {
     /// At most so many calls under way over all workers of the store; 0 is no limit. A process sees a change when it opens
     /// the campaign again.
     pub concurrency: u32,
+    /// At most so many calls a second over all workers of the store; 0 is no limit. What the platform's documents allow
+    /// where nothing is said: say it where the contract allows more.
+    pub calls_per_second: Option<u32>,
     /// What it may be used for; everything when empty. A campaign for something else is refused before plan.
     pub purposes: Vec<Purpose>,
     /// The only carriers that it serves, such as the one whose line it is; all when empty. A number whose prefix hints at
@@ -58,6 +61,13 @@ impl AccountSettings {
     #[must_use]
     pub fn concurrency(mut self, calls: u32) -> Self {
         self.concurrency = calls;
+        self
+    }
+
+    /// At most `calls` begun a second over all workers, instead of what the platform's documents allow.
+    #[must_use]
+    pub fn calls_per_second(mut self, calls: u32) -> Self {
+        self.calls_per_second = Some(calls);
         self
     }
 
