@@ -65,6 +65,7 @@ impl Acme {
             report_due: Duration::from_secs(72 * 3_600),
             calls_per_second: 50,
             documented: Documented::Medium,
+            source: "the vendor's page of its API, v1",
         };
         Self { key, profile }
     }

@@ -605,6 +605,7 @@ fn lines() -> std::sync::Arc<Lines> {
         report_due: Duration::from_secs(60),
         calls_per_second: 1,
         documented: Documented::Medium,
+        source: "none: it sends nothing",
     }))
 }
 

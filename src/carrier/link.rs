@@ -804,6 +804,7 @@ fn profile(name: &'static str, people: u16) -> Profile {
         report_due: Duration::from_secs(72 * 3600),
         calls_per_second: 0,
         documented: Documented::High,
+        source: "the protocol papers of the carrier",
     }
 }
 

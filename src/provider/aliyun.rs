@@ -155,6 +155,7 @@ const PROFILE: Profile = Profile {
     report_due: Duration::from_secs(72 * 3600),
     calls_per_second: 5000,
     documented: Documented::High,
+    source: "help.aliyun.com 419273, 419274, 419277",
 };
 
 impl Wire for Aliyun {

@@ -221,6 +221,7 @@ const PROFILE: Profile = Profile {
     calls_per_second: 100,
     // The newer SDK page does not list clientToken.
     documented: Documented::Medium,
+    source: "cloud.baidu.com SMS Yjwvxrwzb, Wjwvxrxsv",
 };
 
 impl Wire for Baidu {

@@ -277,6 +277,7 @@ const PROFILE: Profile = Profile {
     // Not documented; code 103 says when it is too much.
     calls_per_second: 50,
     documented: Documented::High,
+    source: "the vendor's JSON interface document, 2018-04",
 };
 
 const TEMPLATES: Profile = Profile {

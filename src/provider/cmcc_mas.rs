@@ -146,6 +146,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 10,
     documented: Documented::Medium,
+    source: "SMS4J, easy-sms; no vendor page",
 };
 
 impl Wire for CmccMas {

@@ -105,6 +105,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 10,
     documented: Documented::Medium,
+    source: "the vendor's page of SendSms; SMS4J, easy-sms",
 };
 
 impl Wire for Ctyun {

@@ -229,6 +229,7 @@ const PROFILE: Profile = Profile {
     // The vendor asks for at most 500 numbers a second, and a call may carry 500.
     calls_per_second: 1,
     documented: Documented::High,
+    source: "support.huaweicloud.com api-msgsms sms_05_0001",
 };
 
 impl Wire for Huawei {

@@ -229,6 +229,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 10,
     documented: Documented::Medium,
+    source: "the vendor's SDKs (`jdcloud_sdk` 1.6.354)",
 };
 
 impl Wire for Jdcloud {

@@ -98,6 +98,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 10,
     documented: Documented::Medium,
+    source: "the vendor's Java and PHP SDKs",
 };
 
 impl Wire for Luosimao {

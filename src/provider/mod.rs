@@ -2,6 +2,8 @@
 //!
 //! A provider speaks one API's bytes. It cannot ask whether it may send; it can only hold the
 //! [`Request`] that says so.
+//!
+#![doc = include_str!("../docs/platforms.md")]
 
 pub mod aliyun;
 pub mod baidu;

@@ -217,6 +217,7 @@ const PROFILE: Profile = Profile {
     // 100 connections at a time are documented, no rate; code 100056 says when it is too much.
     calls_per_second: 50,
     documented: Documented::High,
+    source: "the vendor's document HTTP REST V5.7.2",
 };
 
 impl Wire for Montnets {

@@ -158,6 +158,7 @@ const PROFILE: Profile = Profile {
     calls_per_second: 20,
     // High for sending, medium for copies.
     documented: Documented::Medium,
+    source: "the vendor's SMS page, 2025-11",
 };
 
 impl Wire for Netease {

@@ -129,6 +129,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 20,
     documented: Documented::Medium,
+    source: "developer.qiniu.com/sms 5897, 5852, 5910",
 };
 
 impl Wire for Qiniu {

@@ -137,6 +137,7 @@ const PROFILE: Profile = Profile {
     calls_per_second: 20,
     // High for the call; medium for codes; low for what is pushed, which is not read.
     documented: Documented::Medium,
+    source: "the vendor's Python SDK 1.0.0",
 };
 
 /// The body of `TemplateSMS`.

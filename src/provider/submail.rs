@@ -293,6 +293,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 50,
     documented: Documented::High,
+    source: "the vendor's submail.documents, 2022-07",
 };
 
 const TEMPLATES: Profile = Profile {

@@ -150,6 +150,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 20,
     documented: Documented::High,
+    source: "the vendor's documents repository (usms)",
 };
 
 impl Wire for Ucloud {

@@ -181,6 +181,7 @@ const PROFILE: Profile = Profile {
     // Not documented; CR:0206 says when it is too much.
     calls_per_second: 20,
     documented: Documented::High,
+    source: "volcengine.com 6361/67380, 6361/66716",
 };
 
 /// The body of `SendSms`, in the order of the documents.

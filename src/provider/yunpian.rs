@@ -130,6 +130,7 @@ const PROFILE: Profile = Profile {
     // Not documented; codes -4 and -5 say when it is too much.
     calls_per_second: 50,
     documented: Documented::High,
+    source: "the vendor's pages domestic_batch_send, domestic_sms_record",
 };
 
 impl Wire for Yunpian {

@@ -180,6 +180,7 @@ impl MockProvider {
             report_due: Duration::from_secs(72 * 3_600),
             calls_per_second: 0,
             documented: Documented::High,
+            source: "none: it sends nothing",
         };
         Self { profile, clock: None, state: Arc::default() }
     }
