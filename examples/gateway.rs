@@ -1,6 +1,6 @@
 //! A fake platform on a port: `cargo run --features testing --example gateway -- --provider aliyun --port 0`.
 //!
-//! Options: `--provider NAME` (any of the seventeen), `--port N` (0: any free one), `--record FILE` (a line
+//! Options: `--provider NAME` (any in the README's table), `--port N` (0: any free one), `--record FILE` (a line
 //! `number,reference` per message taken, written before the answer), `--counts` (remember counts only),
 //! `--no-signature-check`. The first line of standard output is the address.
 //!

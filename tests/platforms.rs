@@ -6,6 +6,7 @@ use optin106::clock::SystemClock;
 use optin106::provider::wire::HttpSettings;
 use optin106::provider::{Back, Documented, Form, Lookup, Profile, Writer};
 use optin106::testing::gateway::Account;
+use optin106::testing::vectors;
 use std::sync::Arc;
 
 fn row(p: &Profile) -> String {
@@ -50,6 +51,8 @@ fn the_readmes_and_rustdoc_list_every_platform_as_its_profile_says() {
     let provider = |name| Account::named(name).unwrap().provider(settings(), Arc::new(SystemClock::new())).unwrap();
     let rows: Vec<String> = Account::names().map(|name| row(provider(name).profile())).collect();
     assert!(rows.len() >= 2);
+    let without: Vec<_> = Account::names().filter(|name| vectors::provider_code(name, "").is_none()).collect();
+    assert!(without.is_empty(), "no vectors are run for {without:?}: see `ALL` in src/testing/vectors/mod.rs");
     for name in ["README.md", "README.zh-CN.md", "src/docs/platforms.md"] {
         let text = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap();
         let table: Vec<&str> = text.lines().filter(|l| l.starts_with("| `") && l.matches('|').count() == 10).collect();
