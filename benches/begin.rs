@@ -125,6 +125,7 @@ impl World {
             limit: BATCH,
             per_request: BATCH,
             concurrency: 0,
+            calls_per_second: 0,
             budget: None,
             price: 390,
             first_byte_within: Duration::from_secs(5),
@@ -170,6 +171,7 @@ impl World {
                         personal: false,
                         report_due: rows.now.plus_days(3),
                         lookup_at: None,
+                        hold: None,
                     });
                 }
                 if !settlements.is_empty() {

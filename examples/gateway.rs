@@ -1,9 +1,13 @@
 //! A fake platform on a port: `cargo run --features testing --example gateway -- --provider aliyun --port 0`.
 //!
-//! Options: `--provider NAME` (any of the seventeen), `--port N` (0: any free one), `--record FILE` (a line
-//! `number,reference` per message taken, written before the answer), `--counts` (remember counts only), `--script LIST`
-//! (see `Script::parse`), `--seed N`, `--no-signature-check`, `--hours` (refuse marketing at night as the platform does; else
-//! clients can be tested at any hour). The first line of standard output is the address.
+//! Options: `--provider NAME` (any in the README's table), `--port N` (0: any free one), `--record FILE` (a line
+//! `number,reference` per message taken, written before the answer), `--counts` (remember counts only),
+//! `--no-signature-check`, `--hours` (refuse marketing at night as the platform does; else clients can be tested at any
+//! hour). The first line of standard output is the address.
+//!
+//! Faults, each for one valid send: `--then LIST` plays steps in order (`reset,refuse_isv.AMOUNT_NOT_ENOUGH,http_503`), then
+//! `--script LIST` draws by weight (`accept=98,hold=1,slow_200=1`), the same for the same `--seed N`; `Step::parse` lists the
+//! steps. `--refuse NUMBER=CODE`, as often as needed, refuses one number whenever it comes.
 //!
 //! `--reports-to URL` pushes a report on each message that is taken, in the platform's form and with its signature;
 //! `--report-code CODE` is what it says (`DELIVRD`). `--replies-to URL` is where replies go; one is made by
@@ -15,7 +19,7 @@
 //! at the path `/callback/5f4dcc3b5aa765d61d8327deb882cf99`.
 
 use optin106::clock::SystemClock;
-use optin106::testing::gateway::{Account, Gateway, Pushing, Record, Script, serve};
+use optin106::testing::gateway::{Account, Gateway, Pushing, Record, Script, Step, serve};
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +28,7 @@ use std::time::Duration;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let (mut account, mut port, mut record) = (Account::aliyun(), 0u16, Record::All);
+    let (mut then, mut refused) = (Vec::new(), Vec::new());
     let (mut script, mut seed, mut check, mut pushing) = (Script::new(), 1u64, true, Pushing::new());
     let mut hours = false;
     while let Some(arg) = args.next() {
@@ -37,7 +42,16 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             "--port" => port = value()?.parse()?,
             "--record" => record = Record::File(value()?.into()),
             "--counts" => record = Record::Counts,
-            "--script" => script = Script::parse(&value()?).ok_or("--script is not a list of name=weight")?,
+            "--script" => script = Script::parse(&value()?).ok_or("--script is not a list of step=weight")?,
+            "--then" => {
+                let steps: Option<Vec<_>> = value()?.split(',').map(Step::parse).collect();
+                then.extend(steps.ok_or("--then is not a list of steps")?);
+            }
+            "--refuse" => {
+                let pair = value()?;
+                let (number, code) = pair.split_once('=').ok_or("--refuse is not number=code")?;
+                refused.push((number.parse()?, code.to_owned()));
+            }
             "--seed" => seed = value()?.parse()?,
             "--no-signature-check" => check = false,
             "--hours" => hours = true,
@@ -50,7 +64,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     let gateway = Gateway::new(account).check_signature(check).keep_hours(hours).pushing(pushing)?.record(record)?;
-    gateway.script(script.seed(seed));
+    let script = then.into_iter().fold(script.seed(seed), Script::then);
+    gateway.script(refused.into_iter().fold(script, |s, (number, code): (u64, String)| s.refuse_number(number, code)));
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     let mut out = std::io::stdout();
     writeln!(out, "http://{}", listener.local_addr()?)?;

@@ -13,9 +13,12 @@ use optin106::id::AccountId;
 use optin106::inbound::{Callback, HttpAnswer, HttpCall, Inbound, InboundError, Reply};
 use optin106::keyring::Keyring;
 use optin106::optin::AccountSettings;
-use optin106::provider::wire::{Http, HttpSettings, Incoming, Method as Verb, Outgoing, Step, Wire};
+use optin106::provider::wire::{
+    Class, CodeRow, Http, HttpSettings, Incoming, Method as Verb, Outgoing, Step, Wire, row,
+};
 use optin106::provider::{
-    Asked, Back, Blame, Consequence, Documented, Form, Found, Lookup, Profile, Request, Verdict, Verdicts, Writer, sign,
+    Asked, Back, Blame, Consequence, Documented, Form, Found, Lookup, Outcome, Profile, Request, Verdict, Verdicts,
+    Writer, sign,
 };
 use optin106::secret::Secret;
 use optin106::store::SqliteStore;
@@ -62,6 +65,7 @@ impl Acme {
             report_due: Duration::from_secs(72 * 3_600),
             calls_per_second: 50,
             documented: Documented::Medium,
+            source: "the vendor's page of its API, v1",
         };
         Self { key, profile }
     }
@@ -105,6 +109,10 @@ impl Wire for Acme {
         Verdicts::Each(request.tickets().iter().map(|t| of(t.phone())).collect())
     }
 
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        CODES.iter().find(|row| row.code == code)
+    }
+
     fn lookup(&self, asked: &Asked<'_>, _cursor: u16, _host: &str, stamp: &Stamp) -> Option<Outgoing> {
         let query = format!("ref={}&to={}", asked.reference, asked.phone.national());
         Some(self.call(Verb::Get, query, Vec::new(), stamp))
@@ -146,14 +154,19 @@ impl Wire for Acme {
     }
 }
 
-/// Acme's table of codes. A code that is not listed proves nothing.
+/// Acme's table of codes: what each proves, and what a merchant reads. A code that is not listed proves nothing.
+#[rustfmt::skip]
+const CODES: &[CodeRow] = &[
+    row("taken", Class::Accepted, Outcome::Accepted, Consequence::None, "Nothing to do."),
+    row("black", Class::NumberUnsubscribed, Outcome::Rejected(Blame::Person), Consequence::StopOwner, "The stop is recorded."),
+    row("balance", Class::InsufficientBalance, Outcome::Rejected(Blame::Account), Consequence::Hold, "Top up, then lift the hold."),
+    row("busy", Class::Throttled, Outcome::Unsent, Consequence::Rest(Duration::from_secs(1)), "Sending goes on by itself."),
+];
+
 fn verdict(code: &str, id: Option<&str>) -> Verdict {
-    match (code, id) {
-        ("taken", Some(id)) => Verdict::accepted(id),
-        ("black", _) => Verdict::rejected(Blame::Person, Consequence::StopOwner, code),
-        ("balance", _) => Verdict::rejected(Blame::Account, Consequence::Hold, code),
-        ("busy", _) => Verdict::unsent(code, Consequence::Rest(Duration::from_secs(1))),
-        _ => Verdict::unknown(code),
+    match CODES.iter().find(|row| row.code == code) {
+        Some(row) => row.verdict(id.map(str::to_owned)),
+        None => Verdict::unknown(code),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::message::rendition::Rendition;
 use crate::message::{Params, Template};
 use crate::phone::{Carrier, Phone};
 use crate::policy::Policy;
-use crate::provider::{Answer, Lookup, Provider, Verdict, Verdicts};
+use crate::provider::{Answer, Consequence, Lookup, Provider, Verdict, Verdicts, Why};
 use crate::store::{
     BeginAsk, Begun, BegunRequest, BegunRows, CampaignKey, CarriesFn, JudgeFn, Lease, Result, Settlement, Store,
     StoreError, message_place, message_row,
@@ -78,24 +78,29 @@ pub(crate) struct Leg {
     pub(crate) pace: u32,
     /// Calls under way over all workers; 0 is no limit.
     pub(crate) concurrency: u32,
+    /// Calls a second over all workers; 0 is no limit.
+    pub(crate) calls_per_second: u32,
     /// The store's policy within the provider's limits.
     pub(crate) policy: Arc<Policy>,
     pub(crate) policy_hash: [u8; 32],
     /// Numbers per call.
     pub(crate) per_request: usize,
-    /// Carriers for which the signature is not filed here.
-    pub(crate) not_filed: Vec<Carrier>,
+    /// The only carriers that the account serves; all when empty.
+    pub(crate) carriers: Vec<Carrier>,
+    /// Carriers that it does not serve, or where the signature is not filed.
+    pub(crate) excluded: Vec<Carrier>,
 }
 
 impl Leg {
     /// By the number's prefix, which is only a hint. A prefix that hints at nobody is carried.
-    pub(crate) fn carries(&self, phone: Phone) -> bool {
-        carries(&self.not_filed, phone)
+    pub(crate) fn carries(&self, hint: Option<Carrier>) -> bool {
+        hint.is_none_or(|c| !self.excluded.contains(&c))
     }
-}
 
-fn carries(not_filed: &[Carrier], phone: Phone) -> bool {
-    phone.carrier_hint().is_none_or(|c| !not_filed.contains(&c))
+    /// Whether the account is for this carrier at all.
+    pub(crate) fn serves(&self, carrier: Carrier) -> bool {
+        self.carriers.is_empty() || self.carriers.contains(&carrier)
+    }
 }
 
 /// What does not change while a campaign runs.
@@ -194,13 +199,14 @@ impl Ledger {
 
     /// The rows of this campaign that may go through this account; `None` is all.
     fn carried(&self, leg: &Leg) -> Option<Arc<CarriesFn>> {
-        if leg.not_filed.is_empty() {
+        if leg.excluded.is_empty() {
             return None;
         }
         let (keyring, campaign) = (Arc::clone(self.store.keyring()), self.campaign);
-        let not_filed = leg.not_filed.clone();
+        let excluded = leg.excluded.clone();
         Some(Arc::new(move |rid, sealed| {
-            Ok(carries(&not_filed, Payload::open(&keyring, campaign, rid, sealed)?.phone))
+            let hint = Payload::open(&keyring, campaign, rid, sealed)?.phone.carrier_hint();
+            Ok(hint.is_none_or(|c| !excluded.contains(&c)))
         }))
     }
 
@@ -219,6 +225,7 @@ impl Ledger {
             limit,
             per_request: leg.per_request,
             concurrency: leg.concurrency,
+            calls_per_second: leg.calls_per_second,
             budget: self.budget,
             price: leg.price,
             first_byte_within: FIRST_BYTE_WITHIN,
@@ -282,7 +289,7 @@ impl Ledger {
         let clock: &Arc<dyn Clock> = self.store.clock();
         let profile = leg.provider.profile();
         let unsent = |code: &str| Answer {
-            verdicts: Verdicts::Same(Verdict::unsent(code, crate::provider::Consequence::None)),
+            verdicts: Verdicts::Same(Verdict::unsent(code, Consequence::None)),
             first_byte: None,
         };
         let request = call.batch.request();
@@ -296,6 +303,9 @@ impl Ledger {
         } else {
             leg.provider.submit(request).await
         };
+        let held = answer.verdicts.told().iter().find(|v| v.consequence == Consequence::Hold);
+        let hold =
+            held.map(|v| Why::of(Some(&*leg.provider), &v.code).unwrap_or(Why::ACCOUNT_REFUSED).with_code(&v.code));
         let now = clock.now();
         let lookup_at = (profile.lookup != Lookup::None).then(|| now.plus(Duration::from_secs(60)));
         let settlement = Settlement {
@@ -307,6 +317,7 @@ impl Ledger {
             personal: request_is_personal,
             report_due: now.plus(profile.report_due),
             lookup_at,
+            hold,
         };
         Answered { settlement, failed, _driven: call.driven }
     }

@@ -44,7 +44,8 @@
 //! | `testing` | mock, fake gateways, store suite, clock by hand (feature `testing`) |
 //!
 //! [`guide::flow`] follows one message through them; [`guide::guarantees`] lists every claim with the function that
-//! enforces it, the test that shows it and what it does not cover; [`guide::new_provider`] adds a platform.
+//! enforces it, the test that shows it and what it does not cover; [`guide::new_provider`] adds a platform;
+//! [`provider`] lists those that are here.
 //!
 //! # Features
 //!

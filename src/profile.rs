@@ -101,8 +101,11 @@ pub struct Profile {
     pub replies: Back,
     /// An accepted row without a report after this long ends as `no_report`.
     pub report_due: Duration,
-    /// Calls per second that the documents allow.
+    /// Calls per second that the documents allow, or a careful guess where they say nothing; 0 is no limit. The store counts
+    /// them over all workers.
     pub calls_per_second: u32,
     /// How sure we are.
     pub documented: Documented,
+    /// What it was written after: the page, SDK or client; the adapter's page says more.
+    pub source: &'static str,
 }

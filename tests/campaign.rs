@@ -6,9 +6,11 @@ mod common;
 
 use common::*;
 use futures_util::StreamExt;
-use optin106::campaign::CampaignBuilder;
+use optin106::campaign::report::{Bucket, NumberStyle, ReportRow, ReportWriter};
+use optin106::campaign::{CampaignBuilder, Funnel, Preview};
+use optin106::clock::Clock;
 use optin106::entry::State;
-use optin106::inbound::{Callback, HttpCall, InboundError};
+use optin106::inbound::{Callback, HttpCall, Inbound, InboundError};
 use optin106::optin::{AccountSettings, AccountSignature, Filing};
 use optin106::phone::Carrier;
 use optin106::provider::{Answer, Asked, Blame, Consequence, Found, Profile, Provider, Request};
@@ -228,6 +230,86 @@ async fn an_account_without_replies_is_refused_until_somebody_reads_them() {
     assert!(plan().await.is_ok());
 }
 
+/// Every reason of a report has a sentence in both languages, in the rows, the CSV and the table too.
+async fn told_in_words(campaign: &Campaign, code: &str, zh: &str, en: &str) {
+    let report = campaign.report().await.unwrap();
+    for (_, code) in report.reasons.keys() {
+        assert!(!report.why[code].zh.is_empty() && !report.why[code].en.is_empty(), "{code} stands bare");
+    }
+    assert!(report.why[code].zh.contains(zh) && report.why[code].en.contains(en), "{:?}", report.why[code]);
+    assert!(report.to_string().contains(zh));
+    let rows: Vec<_> = campaign.report_rows().map(Result::unwrap).collect().await;
+    let mut csv = ReportWriter::without_mark(Vec::new(), NumberStyle::Masked).unwrap();
+    rows.iter().for_each(|row| csv.write(row).unwrap());
+    let csv = String::from_utf8(csv.finish().unwrap()).unwrap();
+    assert!(csv.lines().any(|l| l.contains(code) && l.contains(zh) && l.contains(en)), "{csv}");
+}
+
+#[tokio::test]
+async fn a_platform_s_refusal_is_told_in_words_to_the_shop_and_the_service_desk() {
+    let w = World::new().await;
+    w.consents(2).await;
+    w.aliyun.script(Script::new().refuse_number(phone(1).to_u64(), "isv.CUSTOMER_REFUSED"));
+    let campaign = plan(&w, "c1", 2).await;
+    campaign.run().await.unwrap();
+    told_in_words(&campaign, "isv.CUSTOMER_REFUSED", "已退订", "unsubscribed").await;
+    let from = at("2026-12-01T00:00:00+08:00");
+    let found = w.optin.find(phone(1), from, from.plus_days(30)).await.unwrap();
+    assert!(found.rows()[0].why.zh.contains("退订"), "{:?}", found.rows()[0].why);
+
+    // A carrier's code on a report is told as the carriers' tables have it.
+    let id = rows_of(&campaign).await.into_iter().find_map(|r| r.provider_id).unwrap();
+    let report = optin106::inbound::Report {
+        event_id: "r1".into(),
+        phone: phone(0),
+        provider_id: Some(id),
+        reference: None,
+        code: "MK:0001".into(),
+        delivered: Some(false),
+        at: w.clock.now(),
+    };
+    w.optin.take_in(&account("aliyun"), "aliyun", Inbound::Report(report)).await.unwrap();
+    assert_eq!(campaign.report().await.unwrap().figures.count(State::Undelivered), 1);
+    told_in_words(&campaign, "MK:0001", "号码不存在", "").await;
+}
+
+async fn rows_of(campaign: &Campaign) -> Vec<ReportRow> {
+    campaign.report_rows().map(Result::unwrap).collect().await
+}
+
+#[tokio::test]
+async fn an_account_on_hold_says_why_in_words_with_the_platform_s_code_behind() {
+    let w = World::new().await;
+    w.consents(2).await;
+    w.aliyun.script(Script::new().then(Step::Refuse("isv.AMOUNT_NOT_ENOUGH".into())));
+    let campaign = w.shop.campaign("c1", Purpose::Promotion).text(TEXT).ends(at("2026-12-11T10:05:00+08:00"));
+    let campaign = campaign.via(account("aliyun")).plan(Audience::iter([phone(0), phone(1)])).await.unwrap();
+    let mut progress = Box::pin(campaign.progress());
+    let held = async {
+        loop {
+            let waiting = progress.next().await.unwrap().waiting;
+            if let Some(why) = waiting.filter(|w| w.starts_with("account held")) {
+                return why;
+            }
+        }
+    };
+    let (report, why) = tokio::join!(campaign.run(), held);
+    assert_eq!(report.unwrap().figures.count(State::Expired), 2);
+    assert!(why.starts_with("account held: 账户余额不足") && why.contains("Top up"), "{why}");
+    assert!(why.ends_with("(isv.AMOUNT_NOT_ENOUGH)"), "{why}");
+}
+
+#[tokio::test]
+async fn what_no_table_knows_is_told_by_what_is_known_of_the_row() {
+    let w = World::new().await;
+    w.consents(3).await;
+    let mocks = mocks(&w, &[("a", AccountSettings::default())]).await;
+    mocks[0].next(Fault::RejectNumbers(vec![phone(1)], Consequence::None, "X-77"));
+    let campaign = routed(&w, 3, |c| c.via(account("a"))).await;
+    campaign.run().await.unwrap();
+    told_in_words(&campaign, "X-77", "未收录", "in no table").await;
+}
+
 /// A world with mock accounts of given settings.
 async fn mocks(w: &World, accounts: &[(&str, AccountSettings)]) -> Vec<MockProvider> {
     let mut mocks = Vec::new();
@@ -331,6 +413,29 @@ async fn an_account_has_no_more_calls_under_way_than_it_may_and_everybody_is_ser
     assert_eq!(sent(&mocks), [300]);
 }
 
+#[tokio::test]
+async fn the_platform_s_documented_rate_is_kept_unless_the_account_says_more() {
+    for (said, seconds) in [(None, 19..30), (Some(100), 1..5)] {
+        let w = World::new().await;
+        w.consents(200).await;
+        let mock = MockProvider::new("mock").profile(|p| (p.same_text_max, p.calls_per_second) = (1, 10));
+        let mock = mock.clock(Arc::new(w.clock.clone()));
+        let settings = said.map_or_else(AccountSettings::default, |n| AccountSettings::default().calls_per_second(n));
+        w.optin.add_account(&account("a"), Arc::new(mock.clone()), settings).await.unwrap();
+        let campaign = routed(&w, 200, |c| c.via(account("a"))).await;
+        let finish = campaign.funnel().await.unwrap().finish.unwrap();
+        assert!(seconds.contains(&finish.since(w.clock.now()).as_secs()), "the funnel says {finish}");
+        assert_eq!(campaign.run().await.unwrap().figures.count(State::Accepted), 200);
+        let mut begun: Vec<_> = mock.sent().iter().map(|s| s.begun_at).collect();
+        begun.sort();
+        let took = begun[199].since(begun[0]).as_secs();
+        assert!(seconds.contains(&took), "{took} s");
+        let most =
+            (0..200).map(|i| begun[i..].iter().take_while(|t| t.since(begun[i]).as_millis() < 1_000).count()).max();
+        assert!(most <= Some(said.unwrap_or(10) as usize * 11 / 10), "{most:?} in one second");
+    }
+}
+
 /// A platform that never answers.
 #[derive(Debug)]
 struct Silent(MockProvider);
@@ -425,12 +530,67 @@ async fn a_number_goes_through_no_account_whose_signature_is_not_filed_at_its_ca
         let campaign =
             if weighted { campaign.via([(a, 1), (b, 1), (c, 2)]) } else { campaign.via(a).or_via(b).or_via(c) };
         let campaign = campaign.plan(Audience::iter(people)).await.unwrap();
-        assert_eq!(campaign.funnel().await.unwrap().ready, 300);
+        let funnel = campaign.funnel().await.unwrap();
+        funnel.check().unwrap();
+        assert_eq!((funnel.ready, entries(&funnel)), (300, vec![("a", 100), ("b", 100), ("c", 100)]), "{name}");
         assert_eq!(campaign.run().await.unwrap().figures.count(State::Accepted), 300, "{name}");
         assert_eq!(sent(&mocks), [100; 3]);
         assert_eq!(mocks.iter().map(carriers).collect::<Vec<_>>(), [[Mobile], [Telecom], [Unicom]]);
         mocks.iter().for_each(MockProvider::assert_nobody_twice);
     }
+}
+
+fn entries(funnel: &Funnel) -> Vec<(&str, u64)> {
+    funnel.shares.iter().map(|s| (s.account.as_str(), s.entries)).collect()
+}
+
+#[tokio::test]
+async fn an_account_for_one_carrier_gets_its_numbers_and_the_next_rank_the_others() {
+    let w = World::new().await;
+    let line = AccountSettings::default().carriers([Carrier::Mobile]).price(300);
+    let mocks = mocks(&w, &[("line", line), ("b", AccountSettings::default().price(400))]).await;
+    let (shop, people) = filed_in_part(&w, &[], 90).await;
+    let campaign = |name| shop.campaign(name, Purpose::Promotion).text(TEXT).ends(at("2026-12-11T20:00:00+08:00"));
+    let both = campaign("both").via(account("line")).or_via(account("b"));
+    let both = both.plan(Audience::iter(people.clone())).await.unwrap();
+    let funnel = both.funnel().await.unwrap();
+    funnel.check().unwrap();
+    assert_eq!(entries(&funnel), [("line", 30), ("b", 60)]);
+    assert_eq!(funnel.cost, Money::from_ten_thousandths(funnel.parts / 3 * (300 + 2 * 400)));
+    assert_eq!(both.run().await.unwrap().figures.count(State::Accepted), 90);
+    assert_eq!(
+        mocks.iter().map(carriers).collect::<Vec<_>>(),
+        [vec![Carrier::Mobile], vec![Carrier::Telecom, Carrier::Unicom]]
+    );
+
+    // Alone, it leaves the others out before anything is sent.
+    let alone = campaign("alone").via(account("line")).plan(Audience::iter(people)).await.unwrap();
+    let funnel = alone.funnel().await.unwrap();
+    funnel.check().unwrap();
+    let (bucket, n) = funnel.buckets.iter().find(|(b, _)| b.code() == "carrier_not_served").unwrap();
+    assert_eq!((*n, bucket.kind()), (60, "refused"));
+    assert!(funnel.why[bucket].zh.contains("运营商"));
+}
+
+#[tokio::test]
+async fn each_account_s_own_hours_say_who_is_ready_and_when_the_last_one_leaves() {
+    let w = World::new().await;
+    let mock = |window| MockProvider::new("mock").profile(move |p| p.window = Some(window));
+    for (name, carriers, hours) in [("a", vec![Carrier::Mobile], (9, 11)), ("b", Vec::new(), (14, 20))] {
+        let settings = AccountSettings::default().carriers(carriers).pace(10);
+        let mock = mock((hours.0 * 60, hours.1 * 60)).clock(Arc::new(w.clock.clone()));
+        w.optin.add_account(&account(name), Arc::new(mock), settings).await.unwrap();
+    }
+    let (shop, people) = filed_in_part(&w, &[], 90).await;
+    let campaign = shop.campaign("c", Purpose::Promotion).text(TEXT).ends(at("2026-12-11T20:00:00+08:00"));
+    let campaign = campaign.via(account("a")).or_via(account("b")).plan(Audience::iter(people)).await.unwrap();
+    let funnel = campaign.funnel().await.unwrap();
+    funnel.check().unwrap();
+    assert_eq!((funnel.ready, funnel.count(&Bucket::Later)), (30, 60));
+    assert_eq!(funnel.next_open, Some(at("2026-12-11T14:00:00+08:00")));
+    assert_eq!(funnel.finish, Some(at("2026-12-11T14:00:06+08:00")), "60 at 10 a second, when its hours begin");
+    let previews: Vec<_> = campaign.preview().map(|p| p.unwrap().1).collect().await;
+    assert_eq!(previews.iter().filter(|p| **p == Preview::Cleared).count(), 30);
 }
 
 #[tokio::test]

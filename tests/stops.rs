@@ -87,6 +87,7 @@ async fn begin_of(w: &World, shop: &ShopHandle, account: &str) -> optin106::id::
         limit: 10,
         per_request: 10,
         concurrency: 0,
+        calls_per_second: 0,
         budget: None,
         price: 390,
         first_byte_within: optin106::optin::FIRST_BYTE_WITHIN,
@@ -604,6 +605,7 @@ fn lines() -> std::sync::Arc<Lines> {
         report_due: Duration::from_secs(60),
         calls_per_second: 1,
         documented: Documented::Medium,
+        source: "none: it sends nothing",
     }))
 }
 

@@ -380,18 +380,26 @@ async fn leg(
     }
     let most = if personal { profile.personal_max } else { profile.same_text_max };
     let per_request = most.min(spec.per_call.unwrap_or(u16::MAX));
-    Ok(Leg {
+    let mut leg = Leg {
         account: account.clone(),
         renditions,
         price: settings.price,
         pace: row.pace,
         concurrency: settings.concurrency,
+        calls_per_second: settings.calls_per_second.unwrap_or(profile.calls_per_second),
         policy_hash: policy.hash(),
         policy: Arc::new(policy),
         per_request: usize::from(per_request).max(1),
-        not_filed: Carrier::ALL.into_iter().filter(|c| signature.filing(*c) != Filing::Filed).collect(),
+        carriers: settings.carriers,
+        excluded: Vec::new(),
         provider,
-    })
+    };
+    let may = |c: &Carrier| leg.serves(*c) && signature.filing(*c) == Filing::Filed;
+    leg.excluded = Carrier::ALL.into_iter().filter(|c| !may(c)).collect();
+    if leg.excluded.len() == Carrier::ALL.len() {
+        return Err(CampaignError::SignatureNotFiled { account: account.clone() });
+    }
+    Ok(leg)
 }
 
 /// The text as the person sees it, with holes when personal, and its parts (of the holes' names then; rows count their

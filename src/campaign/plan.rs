@@ -9,8 +9,9 @@ use crate::gate::{Decision, Refusal};
 use crate::id::Rid;
 use crate::ledger::{Leg, Payload, params_of, personal_text};
 use crate::money::Money;
+use crate::phone::Carrier;
 use crate::policy::law::Code;
-use crate::store::{Phase, PlanRow, RefusedEntry, ScanRow};
+use crate::store::{JudgeFn, Phase, PlanRow, RefusedEntry, ScanRow};
 use futures_core::Stream;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest, Sha256};
@@ -107,12 +108,12 @@ impl<'a> Planner<'a> {
         let ledger = &self.campaign.inner.ledger;
         let keyring = ledger.store.keyring();
         let rid = keyring.rid(entry.phone);
-        if !self.campaign.inner.legs.iter().any(|leg| leg.carries(entry.phone)) {
+        if let Some(code) = self.campaign.inner.uncarried(entry.phone.carrier_hint()) {
             self.refused.push(RefusedEntry {
                 position: entry.position,
                 line: entry.line,
                 column: None,
-                code: Code::SignatureNotFiled,
+                code,
                 detail: String::new(),
             });
             return Ok(());
@@ -263,13 +264,14 @@ impl Campaign {
     pub fn preview(&self) -> impl Stream<Item = Result<(u64, Preview), CampaignError>> + '_ {
         let inner = &self.inner;
         let at = self.now().max(inner.spec.starts);
-        let gate = inner.ledger.gate(&inner.legs[0].policy);
+        let lanes = Arc::new(self.lanes(at));
         let rows = stream::try_unfold(None, move |after| {
-            let gate = Arc::clone(&gate);
+            let lanes = Arc::clone(&lanes);
             async move {
                 let page = self.store().scan(inner.row.key, after, CHUNK, Some(inner.ledger.shop)).await?;
                 let after = page.last().map(|row| row.rid);
-                let told: Vec<_> = page.iter().map(|row| Ok((row.position, preview(row, &*gate, at)))).collect();
+                let told = |row: &ScanRow| Ok((row.position, preview(row, &lanes[self.lane(&lanes, row)?], at)));
+                let told: Vec<_> = page.iter().map(told).collect();
                 Ok::<_, CampaignError>(after.map(|rid| (stream::iter(told), Some(rid))))
             }
         });
@@ -292,11 +294,10 @@ impl Campaign {
     pub async fn funnel(&self) -> Result<Funnel, CampaignError> {
         let inner = &self.inner;
         let at = self.now().max(inner.spec.starts);
-        let leg = &inner.legs[0];
-        let gate = inner.ledger.gate(&leg.policy);
+        let lanes = self.lanes(at);
         let mut funnel = Funnel::new(inner.row.name.clone());
         funnel.total_entries = inner.row.entries;
-        let mut shares = vec![(0u64, 0u64); inner.spec.variants.len()];
+        let mut counts = vec![vec![(0u64, 0u64); inner.spec.variants.len()]; lanes.len()];
         let scan = |after, until: Rid| {
             let (store, key, shop) = (self.store().clone(), inner.row.key, inner.ledger.shop);
             tokio::spawn(async move { (store.scan(key, after, CHUNK, Some(shop)).await, until) })
@@ -312,12 +313,20 @@ impl Campaign {
             let Some(last) = page.last() else { continue };
             reads.push(scan(Some(last.rid), until));
             for row in &page {
-                let bucket = bucket(row, &*gate, at, &mut funnel.next_open);
+                let lane = self.lane(&lanes, row)?;
+                let bucket = match preview(row, &lanes[lane], at) {
+                    Preview::Cleared => Bucket::Ready,
+                    Preview::Deferred { until, .. } => {
+                        funnel.next_open = Some(funnel.next_open.map_or(until, |t| t.min(until)));
+                        Bucket::Later
+                    }
+                    Preview::Refused { code } => Bucket::Refused(Cow::Borrowed(code.as_str())),
+                };
                 if matches!(bucket, Bucket::Ready | Bucket::Later)
-                    && let Some(share) = shares.get_mut(usize::from(row.variant))
+                    && let Some(count) = counts[lane].get_mut(usize::from(row.variant))
                 {
-                    share.0 += 1;
-                    share.1 += u64::from(row.parts);
+                    count.0 += 1;
+                    count.1 += u64::from(row.parts);
                 }
                 *funnel.buckets.entry(bucket).or_default() += 1;
             }
@@ -325,16 +334,16 @@ impl Campaign {
         for (code, n) in self.store().tally_entries(inner.row.key).await? {
             let bucket = match code {
                 Code::Duplicate => Bucket::Duplicate,
-                Code::SignatureNotFiled => Bucket::Refused(Cow::Borrowed(code.as_str())),
+                Code::CarrierNotServed | Code::SignatureNotFiled => Bucket::Refused(Cow::Borrowed(code.as_str())),
                 code => Bucket::BadRow(Cow::Borrowed(code.as_str())),
             };
             *funnel.buckets.entry(bucket).or_default() += n;
         }
-        self.finish_funnel(&mut funnel, &shares, at);
+        self.finish_funnel(&mut funnel, &lanes, &counts, at);
         Ok(funnel)
     }
 
-    fn finish_funnel(&self, funnel: &mut Funnel, shares: &[(u64, u64)], at: Timestamp) {
+    fn finish_funnel(&self, funnel: &mut Funnel, lanes: &[Lane], counts: &[Vec<(u64, u64)>], at: Timestamp) {
         let inner = &self.inner;
         funnel.ready = funnel.count(&Bucket::Ready);
         for bucket in funnel.buckets.keys().cloned().collect::<Vec<_>>() {
@@ -344,17 +353,27 @@ impl Campaign {
                 funnel.why.insert(bucket, why);
             }
         }
-        let mut rows = 0;
-        for ((entries, parts), (variant, _)) in shares.iter().zip(&inner.spec.variants) {
-            rows += entries;
-            let (mut weight, mut given) = (0, (0, 0));
-            let legs: Vec<_> = self.first_rank().collect();
-            let of: u64 = legs.iter().map(|(_, w)| w).sum();
-            for (leg, w) in legs {
-                weight += w;
-                let until = (portion(*entries, weight, of), portion(*parts, weight, of));
-                let (entries, parts) = (until.0 - given.0, until.1 - given.1);
-                given = until;
+        let mut rows = vec![0; inner.legs.len()];
+        for (v, (variant, _)) in inner.spec.variants.iter().enumerate() {
+            let mut of_legs = vec![(0, 0); inner.legs.len()];
+            for (lane, counts) in lanes.iter().zip(counts) {
+                let (entries, parts) = counts[v];
+                let (mut weight, mut given) = (0, (0, 0));
+                let of: u64 = lane.legs.iter().map(|i| u64::from(inner.places[*i].weight)).sum();
+                for i in &lane.legs {
+                    weight += u64::from(inner.places[*i].weight);
+                    let until = (portion(entries, weight, of), portion(parts, weight, of));
+                    of_legs[*i].0 += until.0 - given.0;
+                    of_legs[*i].1 += until.1 - given.1;
+                    given = until;
+                }
+            }
+            for (i, (entries, parts)) in of_legs.into_iter().enumerate() {
+                if entries == 0 && inner.places[i].rank != inner.places[0].rank {
+                    continue;
+                }
+                let leg = &inner.legs[i];
+                rows[i] += entries;
                 let cost = Money::from_ten_thousandths(parts * u64::from(leg.price));
                 funnel.parts += parts;
                 funnel.cost = Money::from_ten_thousandths(funnel.cost.ten_thousandths() + cost.ten_thousandths());
@@ -362,45 +381,81 @@ impl Campaign {
                 funnel.shares.push(Share { variant, account, entries, parts, cost });
             }
         }
-        funnel.finish = self.finish_time(rows, at);
+        // Each carries its share in its own hours; the slowest is the last.
+        let mut finish = inner.legs.iter().zip(&rows).filter(|(_, n)| **n > 0).map(|(leg, n)| finish(leg, *n, at));
+        funnel.finish = finish.try_fold(at, |last, leg| Some(last.max(leg?)));
         if inner.spec.budget.is_some_and(|b| b < funnel.cost.ten_thousandths()) {
             funnel.warnings.push("the budget does not cover everyone; rows beyond it expire unsent".to_owned());
         }
-        if funnel.finish.is_none_or(|f| f > inner.spec.ends) && rows > 0 {
+        if rows.iter().any(|n| *n > 0) && funnel.finish.is_none_or(|f| f > inner.spec.ends) {
             funnel.warnings.push("not everyone can be reached before the campaign ends".to_owned());
         }
     }
 
-    /// The accounts that carry everything unless they rest, with their weights.
-    fn first_rank(&self) -> impl Iterator<Item = (&Leg, u64)> {
-        let places = &self.inner.places;
-        let shares = self.inner.legs.iter().zip(places).take_while(|(_, p)| p.rank == places[0].rank);
-        shares.map(|(leg, p)| (leg, u64::from(p.weight)))
+    /// A lane for each thing that a number's prefix may hint at, nothing first; one for all where no leg leaves any out.
+    fn lanes(&self, at: Timestamp) -> Vec<Lane> {
+        let hints = std::iter::once(None).chain(Carrier::ALL.map(Some));
+        let all_alike = self.inner.legs.iter().all(|leg| leg.excluded.is_empty());
+        hints.take(if all_alike { 1 } else { usize::MAX }).map(|hint| self.lane_for(hint, at)).collect()
     }
 
-    /// When the last row would be begun at the pace of the first rank, inside its window.
-    fn finish_time(&self, rows: u64, at: Timestamp) -> Option<Timestamp> {
-        let leg = &self.inner.legs[0];
-        let pace = |leg: &Leg| match leg.pace {
-            n if n > 0 => u64::from(n),
-            _ => u64::from(leg.provider.profile().calls_per_second).max(1) * leg.per_request as u64,
-        };
-        let of: u64 = self.first_rank().map(|(_, w)| w).sum();
-        // Each carries its share; the slowest is the last.
-        let time = |(leg, w)| portion(rows, w, of).saturating_mul(1_000).div_ceil(pace(leg));
-        let mut left = i64::try_from(self.first_rank().map(time).max()?).ok()?;
-        let mut t = at.millis();
-        for _ in 0..366 {
-            t = leg.policy.window.next_open(t);
-            let close = leg.policy.window.close_after(t)?;
-            if t + left <= close {
-                return Some(Timestamp::from_millis(t + left));
-            }
-            left -= close - t;
-            t = close.max(t + 1);
-        }
-        None
+    fn lane_for(&self, hint: Option<Carrier>, at: Timestamp) -> Lane {
+        let inner = &self.inner;
+        let carrying = || (0..inner.legs.len()).filter(|i| inner.legs[*i].carries(hint));
+        let rank = carrying().map(|i| inner.places[i].rank).min();
+        let legs: Vec<usize> = carrying().filter(|i| Some(inner.places[*i].rank) == rank).collect();
+        let open = |i: &&usize| inner.legs[**i].policy.window.contains(at.millis());
+        let first = legs.iter().find(open).or(legs.first()).copied().unwrap_or_default();
+        Lane { gate: inner.ledger.gate(&inner.legs[first].policy), refused: inner.uncarried(hint), legs }
     }
+
+    fn lane(&self, lanes: &[Lane], row: &ScanRow) -> Result<usize, CampaignError> {
+        // Opening a row costs more than judging it.
+        if lanes.len() == 1 || row.sealed.is_empty() {
+            return Ok(0);
+        }
+        let payload = Payload::open(self.store().keyring(), self.inner.row.key, row.rid, &row.sealed)?;
+        let hint = payload.phone.carrier_hint();
+        Ok(hint.and_then(|hint| Carrier::ALL.iter().position(|c| *c == hint)).map_or(0, |i| i + 1))
+    }
+}
+
+impl super::Inner {
+    /// Why no account of the route may carry a number with this hint; `None` when one may.
+    fn uncarried(&self, hint: Option<Carrier>) -> Option<Code> {
+        match hint {
+            _ if self.legs.iter().any(|leg| leg.carries(hint)) => None,
+            Some(carrier) if self.legs.iter().any(|leg| leg.serves(carrier)) => Some(Code::SignatureNotFiled),
+            _ => Some(Code::CarrierNotServed),
+        }
+    }
+}
+
+/// The rows that the same accounts may carry.
+struct Lane {
+    /// Of the first rank that has any.
+    legs: Vec<usize>,
+    /// By the rules of the first of them that is open.
+    gate: Arc<JudgeFn>,
+    refused: Option<Code>,
+}
+
+/// When the last of `rows` would be begun through `leg`, at its pace and inside its window.
+fn finish(leg: &Leg, rows: u64, at: Timestamp) -> Option<Timestamp> {
+    let millis = |n: u64, per_second: u32| n.saturating_mul(1_000).checked_div(per_second.into()).unwrap_or(0);
+    let calls = rows.div_ceil(leg.per_request as u64);
+    let mut left = i64::try_from(millis(rows, leg.pace).max(millis(calls, leg.calls_per_second))).ok()?;
+    let mut t = at.millis();
+    for _ in 0..366 {
+        t = leg.policy.window.next_open(t);
+        let close = leg.policy.window.close_after(t)?;
+        if t + left <= close {
+            return Some(Timestamp::from_millis(t + left));
+        }
+        left -= close - t;
+        t = close.max(t + 1);
+    }
+    None
 }
 
 /// `n × weight / of`, rounded up; all of it for all of the weight.
@@ -408,7 +463,7 @@ fn portion(n: u64, weight: u64, of: u64) -> u64 {
     (u128::from(n) * u128::from(weight)).div_ceil(u128::from(of.max(1))) as u64
 }
 
-fn preview(row: &ScanRow, gate: &crate::store::JudgeFn, at: Timestamp) -> Preview {
+fn preview(row: &ScanRow, lane: &Lane, at: Timestamp) -> Preview {
     use crate::entry::State;
     if row.state == State::Refused || row.state == State::Expired {
         return Preview::Refused { code: row.code.parse().unwrap_or(Code::CampaignEnded) };
@@ -416,27 +471,10 @@ fn preview(row: &ScanRow, gate: &crate::store::JudgeFn, at: Timestamp) -> Previe
     let Some((person, grants)) = row.facts.as_ref().filter(|_| row.state == State::Planned) else {
         return Preview::Cleared;
     };
-    match gate(&crate::facts::Facts { person, grants }, at) {
+    match (lane.gate)(&crate::facts::Facts { person, grants }, at) {
+        Decision::Refused(Refusal { code, .. }) => Preview::Refused { code },
+        _ if let Some(code) = lane.refused => Preview::Refused { code },
         Decision::Go(_) => Preview::Cleared,
         Decision::Later { until, code } => Preview::Deferred { until, code },
-        Decision::Refused(Refusal { code, .. }) => Preview::Refused { code },
-    }
-}
-
-fn bucket(row: &ScanRow, gate: &crate::store::JudgeFn, at: Timestamp, next_open: &mut Option<Timestamp>) -> Bucket {
-    use crate::entry::State;
-    if row.state == State::Refused || row.state == State::Expired {
-        return Bucket::Refused(Cow::Owned(row.code.clone()));
-    }
-    let Some((person, grants)) = row.facts.as_ref().filter(|_| row.state == State::Planned) else {
-        return Bucket::Ready;
-    };
-    match gate(&crate::facts::Facts { person, grants }, at) {
-        Decision::Go(_) => Bucket::Ready,
-        Decision::Later { until, .. } => {
-            *next_open = Some(next_open.map_or(until, |t| t.min(until)));
-            Bucket::Later
-        }
-        Decision::Refused(Refusal { code, .. }) => Bucket::Refused(Cow::Borrowed(code.as_str())),
     }
 }

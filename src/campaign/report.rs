@@ -5,6 +5,7 @@
 mod rows;
 mod table;
 
+pub use crate::provider::Why;
 pub use rows::{NumberStyle, ReportRow, ReportWriter};
 
 use crate::clock::Timestamp;
@@ -64,15 +65,6 @@ impl Bucket {
             Self::BadRow(_) => "无效数据",
         }
     }
-}
-
-/// One sentence in both languages, for a bucket or a reason.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Why {
-    /// Chinese.
-    pub zh: Cow<'static, str>,
-    /// English.
-    pub en: Cow<'static, str>,
 }
 
 /// What one variant on one account takes of the campaign.
@@ -341,6 +333,18 @@ impl Report {
             why: BTreeMap::new(),
             variants: BTreeMap::new(),
             accounts: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a sentence for `code`. One code may mean different things at two accounts: then both sentences stand.
+    pub fn explain(&mut self, code: &str, why: Why) {
+        match self.why.get_mut(code) {
+            Some(known) if known.en.contains(&*why.en) => {}
+            Some(known) => {
+                known.zh = format!("{} / {}", known.zh, why.zh).into();
+                known.en = format!("{} / {}", known.en, why.en).into();
+            }
+            None => drop(self.why.insert(code.to_owned(), why)),
         }
     }
 

@@ -139,6 +139,8 @@ struct Runner<'a> {
     sleeping: bool,
     /// Per leg: no begin before this moment.
     rests: Vec<Timestamp>,
+    /// Per leg: what is held and why, when that is why it rests.
+    held: Vec<Option<String>>,
     /// Per leg: whether it could be used when last looked at.
     ready: Vec<bool>,
     shares: Shares,
@@ -188,6 +190,7 @@ impl Campaign {
             settling: false,
             sleeping: false,
             rests: vec![Timestamp::EPOCH; legs],
+            held: vec![None; legs],
             ready: vec![true; legs],
             shares: Shares::new(self.inner.places.clone()),
             last_recovery: now,
@@ -331,10 +334,11 @@ impl<'a> Runner<'a> {
         let why = match &legs[i] {
             leg if window(leg) > now => "outside_window",
             leg if self.rests[i] <= now && !leg.provider.is_ready() => "not_reachable_here",
-            _ => "account_rests",
+            _ => self.held[i].as_deref().unwrap_or("account_rests"),
         };
         if self.idle() || why != "outside_window" {
-            let _ = self.wait(now, *at, why);
+            let why = why.to_owned();
+            let _ = self.wait(now, *at, &why);
         }
         None
     }
@@ -572,6 +576,7 @@ impl<'a> Runner<'a> {
         match turn {
             Ok(Turn::Rows { calls, rows }) => {
                 self.progress.waiting = None;
+                self.held[leg] = None;
                 let legs = self.rests.len();
                 let of = &mut self.shards[shard];
                 of.cursor = rows.next;
@@ -590,15 +595,18 @@ impl<'a> Runner<'a> {
             Ok(Turn::Held { on: "campaign", reason }) if reason == "paused" => self.stop = Some(Stop::Paused),
             Ok(Turn::Held { on: "campaign", reason }) if reason == "cancelled" => self.stop = Some(Stop::Cancelled),
             Ok(Turn::Held { on, reason }) => {
-                self.rests[leg] = self.campaign.now().plus(IDLE);
-                if on != "account" {
-                    let until = self.rests[leg];
-                    self.rests.fill(until);
-                }
-                self.progress.waiting = Some(format!("{on} held: {reason}"));
+                let until = self.campaign.now().plus(IDLE);
+                let legs = if on == "account" { leg..leg + 1 } else { 0..self.rests.len() };
+                let why = format!("{on} held: {reason}");
+                self.rests[legs.clone()].fill(until);
+                self.held[legs].fill(Some(why.clone()));
+                self.progress.waiting = Some(why);
                 self.publish();
             }
-            Ok(Turn::Wait { until }) => self.rests[leg] = until,
+            Ok(Turn::Wait { until }) => {
+                self.rests[leg] = until;
+                self.held[leg] = None;
+            }
             Err(StoreError::LostLease) => {
                 // Another worker took it over; its rows are that worker's now.
                 self.shards[shard].cursor = None;
@@ -643,10 +651,8 @@ impl Campaign {
         for t in self.store().tally(inner.row.key).await? {
             if !t.code.is_empty() {
                 *report.reasons.entry((t.state, t.code.clone())).or_default() += t.rows;
-                if let Ok(code) = t.code.parse::<Code>() {
-                    let e = code.explain(self.now().day());
-                    report.why.insert(t.code.clone(), Why { zh: e.sentence_zh.into(), en: e.sentence_en.into() });
-                }
+                let why = inner.shop.optin().why(t.state, &t.code, t.account.as_ref());
+                report.explain(&t.code, why);
             }
             let variant = inner.spec.variants.get(usize::from(t.variant)).map(|(name, _)| name.clone());
             let of_variant = variant.map(|v| report.variants.entry(v).or_default());
@@ -695,14 +701,13 @@ impl Campaign {
         } else {
             Some(Payload::open(inner.ledger.store.keyring(), inner.row.key, row.rid, &row.sealed)?)
         };
-        let why = row.code.parse::<Code>().ok().map(|c| c.explain(self.now().day()));
         Ok(ReportRow {
             position: row.position,
             line: row.line,
             phone: payload.as_ref().map(|p| p.phone),
             caller_ref: payload.and_then(|p| p.caller_ref),
             state: Some(row.state),
-            why: why.map_or_else(Why::default, |e| Why { zh: e.sentence_zh.into(), en: e.sentence_en.into() }),
+            why: inner.shop.optin().why(row.state, &row.code, row.account.as_ref()),
             code: Some(row.code).filter(|c| !c.is_empty()),
             variant: inner.spec.variants.get(usize::from(row.variant)).map(|(name, _)| name.clone()),
             account: row.account,

@@ -36,10 +36,10 @@ use super::{cmpp, sgip, smgp};
 use crate::clock::{Clock, Sleep, Timestamp};
 use crate::inbound::{Callback, HttpCall, Inbound, InboundError, Reply, Report};
 use crate::phone::Phone;
-use crate::provider::wire::{CodeRow, event_id};
+use crate::provider::wire::{Class, CodeRow, event_id};
 use crate::provider::{
     Answer, Asked, Back, Blame, Consequence, Documented, Form, Found, Lookup, Profile, Provider, Request, Verdict,
-    Verdicts, Writer,
+    Verdicts, Why, Writer,
 };
 use crate::secret::MissingVariable;
 
@@ -394,6 +394,21 @@ impl Shared {
     /// Whether one bad receiver's code refuses the message to all of its submit. So say the papers, of their own codes.
     pub(crate) fn refuses_whole(&self, code: u32) -> bool {
         self.dialect.refuses_whole() && !self.settings.codes.iter().any(|(own, _)| *own == code)
+    }
+
+    /// As [`verdict`](Self::verdict) reads it.
+    fn explain(&self, code: &str) -> Option<Why> {
+        let own = self.settings.codes.iter().rev().find(|(c, _)| c.to_string() == code);
+        let class = match own.map(|(_, meaning)| meaning) {
+            Some(Meaning::Account) => Class::InvalidRequest,
+            Some(Meaning::Content) => Class::ContentRejected,
+            Some(Meaning::Person) => Class::NumberInvalid,
+            Some(Meaning::Stopped) => Class::NumberBlacklisted,
+            Some(Meaning::TooFast) => Class::Throttled,
+            None if code.starts_with("login_") => Class::Auth,
+            None => return self.dialect.codes().iter().find(|row| row.code == code).map(CodeRow::why),
+        };
+        Some(class.why())
     }
 
     pub(crate) fn may_write_at(&self) -> Duration {
@@ -813,6 +828,7 @@ fn profile(name: &'static str, people: u16) -> Profile {
         report_due: Duration::from_secs(72 * 3600),
         calls_per_second: 0,
         documented: Documented::High,
+        source: "the protocol papers of the carrier",
     }
 }
 
@@ -820,6 +836,10 @@ fn profile(name: &'static str, people: u16) -> Profile {
 impl Provider for Link {
     fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    fn explain(&self, code: &str) -> Option<Why> {
+        self.shared.explain(code)
     }
 
     /// No, while the operator's connections are shared with other processes and none of this one's is made.

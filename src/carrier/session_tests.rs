@@ -891,6 +891,16 @@ fn a_part_that_came_too_fast_is_sent_before_a_close() {
     });
 }
 
+#[tokio::test]
+async fn a_code_is_told_in_words_as_this_link_reads_it() {
+    let link = Bench::new(settings().code_means(5, Meaning::Stopped)).link;
+    let said = |code: &str| Provider::explain(&link, code).map(|why| why.zh.into_owned()).unwrap_or_default();
+    assert!(said("5").contains("黑名单"), "the gateway's own list goes first: {}", said("5"));
+    assert!(said("8").contains("频率"), "{}", said("8"));
+    assert!(said("login_3").contains("密钥"));
+    assert_eq!(said("4711"), "");
+}
+
 /// Nothing but 0 is an acceptance, and what goes back rests or waits for a person.
 #[test]
 fn each_code_has_one_row_and_says_what_to_do() {

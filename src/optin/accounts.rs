@@ -2,6 +2,7 @@
 
 use crate::consent::Purpose;
 use crate::id::AccountId;
+use crate::phone::Carrier;
 use crate::provider::Provider;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,8 +29,14 @@ pub struct AccountSettings {
     /// At most so many calls under way over all workers of the store; 0 is no limit. A process sees a change when it opens
     /// the campaign again.
     pub concurrency: u32,
+    /// At most so many calls a second over all workers of the store; 0 is no limit. What the platform's documents allow
+    /// where nothing is said: say it where the contract allows more.
+    pub calls_per_second: Option<u32>,
     /// What it may be used for; everything when empty. A campaign for something else is refused before plan.
     pub purposes: Vec<Purpose>,
+    /// The only carriers that it serves, such as the one whose line it is; all when empty. A number whose prefix hints at
+    /// another does not go through it. Numbers change carriers: it is a hint.
+    pub carriers: Vec<Carrier>,
     /// Somebody reads the replies at the platform and records each with `ShopHandle::reply` or `opt_out`. Needed where the
     /// platform hands none over: without it nothing is sent there, since the words 拒收请回复R would promise what nobody keeps.
     pub replies_by_hand: bool,
@@ -60,10 +67,24 @@ impl AccountSettings {
         self
     }
 
+    /// At most `calls` begun a second over all workers, instead of what the platform's documents allow.
+    #[must_use]
+    pub fn calls_per_second(mut self, calls: u32) -> Self {
+        self.calls_per_second = Some(calls);
+        self
+    }
+
     /// Only for these purposes.
     #[must_use]
     pub fn only(mut self, purposes: impl IntoIterator<Item = Purpose>) -> Self {
         self.purposes = purposes.into_iter().collect();
+        self
+    }
+
+    /// Only for numbers of these carriers, as far as prefixes tell.
+    #[must_use]
+    pub fn carriers(mut self, carriers: impl IntoIterator<Item = Carrier>) -> Self {
+        self.carriers = carriers.into_iter().collect();
         self
     }
 

@@ -5,9 +5,9 @@ use crate::clock::Timestamp;
 use crate::entry::State;
 use crate::facts::{Facts, Grant, Person, Scope, ShopKey};
 use crate::id::{AccountId, CampaignName, OwnerId, Reference, Rid, ShopId};
-use crate::keyring::Keyring;
 use crate::ledger::Payload;
 use crate::phone::Phone;
+use crate::provider::Why;
 use crate::store::{CampaignRow, EventRow, ScanRow, ShopRow, StoreError};
 use std::collections::{BTreeMap, HashMap};
 
@@ -71,6 +71,8 @@ pub struct FoundRow {
     pub state: State,
     /// Refusal code, provider code or report code.
     pub code: String,
+    /// The code in words.
+    pub why: Why,
     /// When it was begun.
     pub begun: Option<Timestamp>,
     /// When its outcome was known.
@@ -106,13 +108,14 @@ impl FoundRow {
         self.state.is_charged()
     }
 
-    fn new(keyring: &Keyring, shop: Option<ShopId>, campaign: CampaignRow, row: ScanRow) -> Self {
+    fn new(optin: &Optin106, shop: Option<ShopId>, campaign: CampaignRow, row: ScanRow) -> Self {
         // Values that were destroyed after an erasure do not open.
-        let payload = Payload::open(keyring, campaign.key, row.rid, &row.sealed).ok();
+        let payload = Payload::open(optin.store().keyring(), campaign.key, row.rid, &row.sealed).ok();
         Self {
             caller_ref: payload.and_then(|p| p.caller_ref),
             shop,
             campaign: campaign.name,
+            why: optin.why(row.state, &row.code, row.account.as_ref()),
             state: row.state,
             code: row.code,
             begun: row.begun,
@@ -176,10 +179,7 @@ impl Optin106 {
         let rid = self.store().keyring().rid(phone);
         let rows = self.store().find(rid, from, to).await?;
         let shops: HashMap<_, _> = self.store().shops().await?.into_iter().map(|s| (s.key, s.id)).collect();
-        let rows = rows
-            .into_iter()
-            .map(|(c, r)| FoundRow::new(self.store().keyring(), shops.get(&c.shop).cloned(), c, r))
-            .collect();
+        let rows = rows.into_iter().map(|(c, r)| FoundRow::new(self, shops.get(&c.shop).cloned(), c, r)).collect();
         Ok(history(rows))
     }
 
@@ -214,10 +214,10 @@ impl ShopHandle {
     /// # Errors
     /// The store's.
     pub async fn find(&self, phone: Phone, from: Timestamp, to: Timestamp) -> Result<History, StoreError> {
-        let store = self.optin().store();
-        let rows = store.find(store.keyring().rid(phone), from, to).await?;
+        let optin = self.optin();
+        let rows = optin.store().find(optin.store().keyring().rid(phone), from, to).await?;
         let own = rows.into_iter().filter(|(c, _)| c.shop == self.row().key);
-        Ok(history(own.map(|(c, r)| FoundRow::new(store.keyring(), Some(self.id().clone()), c, r)).collect()))
+        Ok(history(own.map(|(c, r)| FoundRow::new(optin, Some(self.id().clone()), c, r)).collect()))
     }
 
     /// As [`Optin106::lookup`], of stops that cover this shop.

@@ -15,6 +15,7 @@ mod retention;
 mod shop;
 pub(crate) mod stops;
 pub(crate) mod told;
+mod why;
 
 pub use accounts::{AccountSettings, Accounts};
 pub use consents::{RecordError, Recorded};

@@ -169,6 +169,8 @@ pub enum Code {
     CampaignEnded,
     /// Over the owner's cap per person.
     CapExceeded,
+    /// No account of the route serves the number's carrier.
+    CarrierNotServed,
     /// The number stands earlier in the audience.
     Duplicate,
     /// The consent has ended.
@@ -223,12 +225,13 @@ pub struct UnknownCode;
 
 impl Code {
     /// Every code, in the order of the enum.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::AskBlocked,
         Self::BadRow,
         Self::BudgetExhausted,
         Self::CampaignEnded,
         Self::CapExceeded,
+        Self::CarrierNotServed,
         Self::Duplicate,
         Self::Expired,
         Self::Held,
@@ -261,6 +264,7 @@ impl Code {
             Self::BudgetExhausted => "budget_exhausted",
             Self::CampaignEnded => "campaign_ended",
             Self::CapExceeded => "cap_exceeded",
+            Self::CarrierNotServed => "carrier_not_served",
             Self::Duplicate => "duplicate",
             Self::Expired => "expired",
             Self::Held => "held",

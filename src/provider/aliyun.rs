@@ -156,6 +156,7 @@ const PROFILE: Profile = Profile {
     report_due: Duration::from_secs(72 * 3600),
     calls_per_second: 5000,
     documented: Documented::High,
+    source: "help.aliyun.com 419273, 419274, 419277",
 };
 
 impl Wire for Aliyun {
@@ -165,6 +166,10 @@ impl Wire for Aliyun {
 
     fn endpoint(&self) -> &str {
         "https://dysmsapi.aliyuncs.com"
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

@@ -221,6 +221,7 @@ const PROFILE: Profile = Profile {
     calls_per_second: 100,
     // The newer SDK page does not list clientToken.
     documented: Documented::Medium,
+    source: "cloud.baidu.com SMS Yjwvxrwzb, Wjwvxrxsv",
 };
 
 impl Wire for Baidu {
@@ -230,6 +231,10 @@ impl Wire for Baidu {
 
     fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

@@ -274,6 +274,7 @@ const PROFILE: Profile = Profile {
     // Not documented; code 103 says when it is too much.
     calls_per_second: 50,
     documented: Documented::High,
+    source: "the vendor's JSON interface document, 2018-04",
 };
 
 const TEMPLATES: Profile = Profile {
@@ -296,6 +297,10 @@ impl Wire for Chuanglan {
 
     fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

@@ -146,6 +146,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 10,
     documented: Documented::Medium,
+    source: "SMS4J, easy-sms; no vendor page",
 };
 
 impl Wire for CmccMas {
@@ -155,6 +156,10 @@ impl Wire for CmccMas {
 
     fn endpoint(&self) -> &str {
         "http://112.35.1.155:1992"
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdicts> {

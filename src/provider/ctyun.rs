@@ -105,6 +105,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 10,
     documented: Documented::Medium,
+    source: "the vendor's page of SendSms; SMS4J, easy-sms",
 };
 
 impl Wire for Ctyun {
@@ -114,6 +115,10 @@ impl Wire for Ctyun {
 
     fn endpoint(&self) -> &str {
         "https://sms-global.ctapi.ctyun.cn"
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

@@ -226,6 +226,7 @@ const PROFILE: Profile = Profile {
     // The vendor asks for at most 500 numbers a second, and a call may carry 500.
     calls_per_second: 1,
     documented: Documented::High,
+    source: "support.huaweicloud.com api-msgsms sms_05_0001",
 };
 
 impl Wire for Huawei {
@@ -235,6 +236,10 @@ impl Wire for Huawei {
 
     fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

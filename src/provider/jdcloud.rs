@@ -229,6 +229,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 10,
     documented: Documented::Medium,
+    source: "the vendor's SDKs (`jdcloud_sdk` 1.6.354)",
 };
 
 impl Wire for Jdcloud {
@@ -238,6 +239,10 @@ impl Wire for Jdcloud {
 
     fn endpoint(&self) -> &str {
         "https://sms.jdcloud-api.com"
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

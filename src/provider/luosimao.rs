@@ -98,6 +98,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 10,
     documented: Documented::Medium,
+    source: "the vendor's Java and PHP SDKs",
 };
 
 impl Wire for Luosimao {
@@ -107,6 +108,10 @@ impl Wire for Luosimao {
 
     fn endpoint(&self) -> &str {
         "https://sms-api.luosimao.com"
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdicts> {

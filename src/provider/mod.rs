@@ -2,6 +2,8 @@
 //!
 //! A provider speaks one API's bytes. It cannot ask whether it may send; it can only hold the
 //! [`Request`] that says so.
+//!
+#![doc = include_str!("../docs/platforms.md")]
 
 pub mod aliyun;
 pub mod baidu;
@@ -28,6 +30,7 @@ pub mod tencent;
 pub mod ucloud;
 mod variables;
 pub mod volcengine;
+mod why;
 pub mod wire;
 pub mod yunpian;
 
@@ -39,6 +42,7 @@ pub use crate::profile::{Back, Documented, Form, Lookup, Profile, Writer};
 pub use crate::ticket::{Request, Ticket};
 pub use door::{Door, Network, NotANetwork};
 use std::time::Duration;
+pub use why::Why;
 
 /// A platform or carrier account that can take marketing messages.
 ///
@@ -82,6 +86,13 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
     /// # Errors
     /// [`InboundError`]; nothing has changed then.
     fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError>;
+
+    /// What one of this platform's codes means, for the reports and holds in which it stands; `None` where the provider does
+    /// not list it.
+    fn explain(&self, code: &str) -> Option<Why> {
+        let _ = code;
+        None
+    }
 
     /// Asks for one page of what waits at a platform that is pulled. The platform may forget what it told: record the
     /// page before asking again, and let one reader ask at a time. [`Optin106::pull`](crate::Optin106::pull) does both.
@@ -137,6 +148,14 @@ pub enum Verdicts {
 }
 
 impl Verdicts {
+    /// Those that were told.
+    pub(crate) fn told(&self) -> &[Verdict] {
+        match self {
+            Self::Same(v) => std::slice::from_ref(v),
+            Self::Each(v) => v,
+        }
+    }
+
     /// The verdict of the ticket at `i`; unknown where the answer does not name it.
     pub fn get(&self, i: usize) -> Verdict {
         match self {
@@ -179,7 +198,8 @@ pub struct Verdict {
     /// What else follows. A stop, or a dead number, also in doubt: whoever is on a list is on it whatever became of the
     /// message.
     pub consequence: Consequence,
-    /// The platform's own code, or ours for transport outcomes (`timeout`, `reset`, …). Never shown bare to a person.
+    /// The platform's own code, or ours for transport outcomes (`timeout`, `reset`, …). Never shown bare to a person:
+    /// [`Provider::explain`] has the words.
     pub code: String,
     /// The platform's message id, when accepted; in doubt, the id that the message has if it was taken, where its sender
     /// chooses it.

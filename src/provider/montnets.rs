@@ -241,6 +241,7 @@ const PROFILE: Profile = Profile {
     // 100 connections at a time are documented, no rate; code 100056 says when it is too much.
     calls_per_second: 50,
     documented: Documented::High,
+    source: "the vendor's document HTTP REST V5.7.2",
 };
 
 impl Wire for Montnets {
@@ -250,6 +251,10 @@ impl Wire for Montnets {
 
     fn endpoint(&self) -> &str {
         &self.gateway
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code.parse().ok()?)
     }
 
     fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

@@ -159,6 +159,7 @@ const PROFILE: Profile = Profile {
     calls_per_second: 20,
     // High for sending, medium for copies.
     documented: Documented::Medium,
+    source: "the vendor's SMS page, 2025-11",
 };
 
 impl Wire for Netease {
@@ -168,6 +169,10 @@ impl Wire for Netease {
 
     fn endpoint(&self) -> &str {
         "https://sms.yunxinapi.com"
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code.parse().ok()?)
     }
 
     fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

@@ -130,6 +130,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 20,
     documented: Documented::Medium,
+    source: "developer.qiniu.com/sms 5897, 5852, 5910",
 };
 
 impl Wire for Qiniu {
@@ -139,6 +140,10 @@ impl Wire for Qiniu {
 
     fn endpoint(&self) -> &str {
         "https://sms.qiniuapi.com"
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

@@ -138,6 +138,7 @@ const PROFILE: Profile = Profile {
     calls_per_second: 20,
     // High for the call; medium for codes; low for what is pushed, which is not read.
     documented: Documented::Medium,
+    source: "the vendor's Python SDK 1.0.0",
 };
 
 /// The body of `TemplateSMS`.
@@ -166,6 +167,10 @@ impl Wire for Ronglian {
 
     fn endpoint(&self) -> &str {
         "https://app.cloopen.com:8883"
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

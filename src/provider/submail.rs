@@ -297,6 +297,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 50,
     documented: Documented::High,
+    source: "the vendor's submail.documents, 2022-07",
 };
 
 const TEMPLATES: Profile = Profile {
@@ -315,6 +316,10 @@ impl Wire for Submail {
 
     fn endpoint(&self) -> &str {
         "https://api-v4.mysubmail.com"
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

@@ -184,6 +184,7 @@ const PROFILE: Profile = Profile {
     report_due: Duration::from_secs(72 * 3600),
     calls_per_second: 3000,
     documented: Documented::High,
+    source: "cloud.tencent.com 382/55981, 382/55977",
 };
 
 /// The body of `SendSms`, in the order of the documents.
@@ -236,6 +237,10 @@ impl Wire for Tencent {
 
     fn endpoint(&self) -> &str {
         "https://sms.tencentcloudapi.com"
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

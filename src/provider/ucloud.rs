@@ -152,6 +152,7 @@ const PROFILE: Profile = Profile {
     // Not documented.
     calls_per_second: 20,
     documented: Documented::High,
+    source: "the vendor's documents repository (usms)",
 };
 
 impl Wire for Ucloud {
@@ -161,6 +162,10 @@ impl Wire for Ucloud {
 
     fn endpoint(&self) -> &str {
         "https://api.ucloud.cn"
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, _: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

@@ -181,6 +181,7 @@ const PROFILE: Profile = Profile {
     // Not documented; CR:0206 says when it is too much.
     calls_per_second: 20,
     documented: Documented::High,
+    source: "volcengine.com 6361/67380, 6361/66716",
 };
 
 /// The body of `SendSms`, in the order of the documents.
@@ -224,6 +225,10 @@ impl Wire for Volcengine {
 
     fn endpoint(&self) -> &str {
         "https://sms.volcengineapi.com"
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code)
     }
 
     fn request(&self, request: &Request<'_>, host: &str, stamp: &Stamp) -> Result<Outgoing, Verdicts> {

@@ -41,6 +41,12 @@ pub trait Wire: fmt::Debug + Send + Sync + 'static {
     /// What an answer proves about each ticket.
     fn outcome(&self, request: &Request<'_>, answer: Incoming<'_>) -> Verdicts;
 
+    /// The row of one of this platform's codes, if it is listed: what a merchant reads of it.
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        let _ = code;
+        None
+    }
+
     /// The bytes of one question; `cursor` is 0 first, then what [`Step::More`] said. `None` when it cannot be asked.
     fn lookup(&self, asked: &Asked<'_>, cursor: u16, host: &str, stamp: &Stamp) -> Option<Outgoing> {
         let _ = (asked, cursor, host, stamp);
@@ -154,7 +160,7 @@ pub struct CodeRow {
 }
 
 /// A row of a platform's table.
-pub(crate) const fn row(
+pub const fn row(
     code: &'static str,
     class: Class,
     outcome: Outcome,
@@ -346,12 +352,12 @@ pub use http::{Http, HttpSettings, SettingsError};
 /// The only module that knows an HTTP client.
 #[cfg(feature = "http")]
 mod http {
-    use super::{Incoming, Method, Outgoing, Step, Wire, settle};
+    use super::{CodeRow, Incoming, Method, Outgoing, Step, Wire, settle};
     use crate::clock::{Clock, Stamp, Timestamp};
     use crate::inbound::{Callback, HttpCall, InboundError, Pull, Pulled};
     use crate::provider::{
         Answer, Asked, Blame, Consequence, Found, Lookup, Outcome, Profile, Provider, PullError, Request, Verdict,
-        Verdicts,
+        Verdicts, Why,
     };
     use bytes::Bytes;
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -677,6 +683,10 @@ mod http {
     impl<W: Wire> Provider for Http<W> {
         fn profile(&self) -> &Profile {
             self.wire.profile()
+        }
+
+        fn explain(&self, code: &str) -> Option<Why> {
+            self.wire.explain(code).map(CodeRow::why)
         }
 
         async fn submit(&self, request: Request<'_>) -> Answer {

@@ -132,6 +132,7 @@ const PROFILE: Profile = Profile {
     // Not documented; codes -4 and -5 say when it is too much.
     calls_per_second: 50,
     documented: Documented::High,
+    source: "the vendor's pages domestic_batch_send, domestic_sms_record",
 };
 
 impl Wire for Yunpian {
@@ -141,6 +142,10 @@ impl Wire for Yunpian {
 
     fn endpoint(&self) -> &str {
         "https://sms.yunpian.com"
+    }
+
+    fn explain(&self, code: &str) -> Option<&'static CodeRow> {
+        self::code(code.parse().ok()?)
     }
 
     fn request(&self, request: &Request<'_>, _: &str, _: &Stamp) -> Result<Outgoing, Verdicts> {

@@ -492,6 +492,8 @@ pub struct BeginAsk {
     pub per_request: usize,
     /// At most so many calls of the account under way, over all workers of the store; 0 is no limit.
     pub concurrency: u32,
+    /// At most so many calls of the account begun a second, over all workers of the store; 0 is no limit.
+    pub calls_per_second: u32,
     /// Budget of the campaign in ten-thousandths of a yuan; `None` is unlimited.
     pub budget: Option<u64>,
     /// Price of one part, in ten-thousandths of a yuan.
@@ -618,6 +620,8 @@ pub struct Settlement {
     pub report_due: Timestamp,
     /// When an unknown one is asked about first; `None` when it cannot be.
     pub lookup_at: Option<Timestamp>,
+    /// What a hold says that a verdict puts on the account.
+    pub hold: Option<String>,
 }
 
 /// What a settle did.

@@ -178,8 +178,9 @@ impl MockProvider {
             reports: Back::Push,
             replies: Back::Push,
             report_due: Duration::from_secs(72 * 3_600),
-            calls_per_second: 100,
+            calls_per_second: 0,
             documented: Documented::High,
+            source: "none: it sends nothing",
         };
         Self { profile, clock: None, state: Arc::default() }
     }

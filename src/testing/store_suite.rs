@@ -122,6 +122,7 @@ list! { $
     a_hold_on_anything_blocks_the_begin
     a_paused_or_cancelled_campaign_begins_nothing
     a_pace_is_shared_by_campaigns_and_workers
+    calls_a_second_are_counted_over_campaigns_and_workers
     calls_under_way_are_counted_over_campaigns_and_workers
     what_an_account_may_not_carry_stays_planned_for_another
     three_doubts_open_the_breaker_and_one_row_probes
@@ -298,6 +299,7 @@ impl Bench {
             limit,
             per_request,
             concurrency: 0,
+            calls_per_second: 0,
             budget: None,
             price: 390,
             first_byte_within: Duration::from_secs(5),
@@ -369,6 +371,7 @@ impl Bench {
             personal: false,
             report_due: now.plus(Duration::from_secs(72 * 3_600)),
             lookup_at: Some(now.plus(Duration::from_secs(60))),
+            hold: None,
         }
     }
 
@@ -1215,8 +1218,22 @@ async fn a_paused_or_cancelled_campaign_begins_nothing(b: Bench) {
 }
 
 async fn a_pace_is_shared_by_campaigns_and_workers(b: Bench) {
+    let (numbers, seconds) = two_workers(&b, 5, |of| b.ask(of, 10, 10)).await;
+    assert!(numbers <= 5 * (seconds + 1), "{numbers} numbers in {seconds} seconds");
+    assert!(numbers >= 5, "the pace lets nothing pass");
+}
+
+async fn calls_a_second_are_counted_over_campaigns_and_workers(b: Bench) {
+    // A call carries one number.
+    let (calls, seconds) = two_workers(&b, 0, |of| BeginAsk { calls_per_second: 4, ..b.ask(of, 10, 1) }).await;
+    assert!(calls <= 4 * seconds + 1, "{calls} calls in {seconds} seconds");
+    assert!(calls >= 4, "the platform's rate lets nothing pass");
+}
+
+/// What two workers begin, each of its own campaign, in three seconds and a little.
+async fn two_workers(b: &Bench, pace: u32, ask: impl Fn(&Planned) -> BeginAsk) -> (usize, usize) {
     let (shop, c) = b.ready(20).await;
-    b.account(5).await;
+    b.account(pace).await;
     for n in 20..40 {
         b.consent(&shop, n).await;
     }
@@ -1229,15 +1246,13 @@ async fn a_pace_is_shared_by_campaigns_and_workers(b: Bench) {
     let start = b.clock.now();
     for _ in 0..6 {
         for (store, of) in [(&b.store, &c), (&other, &second)] {
-            if let Begun::Rows(rows) = b.begin_at(store, || b.ask(of, 10, 10)).await.expect("begins") {
+            if let Begun::Rows(rows) = b.begin_at(store, || ask(of)).await.expect("begins") {
                 total += begun(&rows);
             }
         }
         b.clock.advance(Duration::from_millis(500));
     }
-    let seconds = (b.clock.now().millis() - start.millis()) as usize / 1_000;
-    assert!(total <= 5 * (seconds + 1), "{total} numbers in {seconds} seconds");
-    assert!(total >= 5, "the pace lets nothing pass");
+    (total, (b.clock.now().millis() - start.millis()) as usize / 1_000)
 }
 
 impl Bench {

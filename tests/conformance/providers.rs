@@ -239,12 +239,23 @@ fn provider_responses() {
             let name = format!("{} {}", file.name, item["name"].as_str().unwrap_or_default());
             tally.case(&name, response(file, item));
         }
-        for code in file.json["codes"].as_array().into_iter().flatten() {
+        let codes = file.json["codes"].as_array().into_iter().flatten();
+        let account = codes.clone().next().map(|_| account_of(provider));
+        for code in codes {
             let name = format!("{} {}", file.name, code["code"]);
             tally.case(&name, listed(provider, code));
+            let code = code["code"].as_str().map_or_else(|| code["code"].to_string(), str::to_owned);
+            let why = account.as_ref().unwrap().explain(&code).ok_or("no sentence".to_owned());
+            tally.case(&name, why.and_then(|why| equal("is empty", why.zh.is_empty() || why.en.is_empty(), false)));
         }
     }
     tally.finish("provider_responses");
+}
+
+fn account_of(provider: &str) -> std::sync::Arc<dyn optin106::provider::Provider> {
+    let settings = optin106::provider::wire::HttpSettings::new().endpoint("http://127.0.0.1:9").loopback_only(true);
+    let clock = std::sync::Arc::new(optin106::clock::SystemClock::new());
+    optin106::testing::gateway::Account::named(provider).unwrap().provider(settings, clock).unwrap()
 }
 
 /// A code of `errors.json`: its class, and doubt where the message may have been taken.

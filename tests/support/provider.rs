@@ -49,6 +49,7 @@ impl Double {
             report_due: Duration::from_secs(72 * 3600),
             calls_per_second: 100,
             documented: Documented::High,
+            source: "none: it sends nothing",
         };
         Arc::new(Self { profile, script: Mutex::default(), sent: Mutex::default() })
     }

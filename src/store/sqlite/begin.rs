@@ -216,17 +216,22 @@ fn allowed(tx: &Tx<'_>, ask: &BeginAsk) -> Result<std::result::Result<(Account, 
     Ok(Ok((account, spent as u64)))
 }
 
-/// How many numbers the account's pace allows now: a bucket of one second, shared by all workers of the store.
-fn paced(account: &Account, now: Timestamp, limit: usize) -> std::result::Result<usize, Timestamp> {
-    if account.pace == 0 {
-        return Ok(limit);
+/// What one of so many a second takes, in microseconds; nothing where there is no limit.
+fn each_us(per_second: u32) -> i64 {
+    if per_second == 0 { 0 } else { (1_000_000 / i64::from(per_second)).max(1) }
+}
+
+/// How many that take `each_us` may be begun now, where those of `burst_us` may be at once: a bucket shared by all workers
+/// of the store.
+fn paced(account: &Account, now: Timestamp, each_us: i64, burst_us: i64) -> std::result::Result<usize, Timestamp> {
+    if each_us == 0 {
+        return Ok(usize::MAX);
     }
-    let interval_us = 1_000_000 / i64::from(account.pace).max(1);
     let now_us = now.millis() * 1_000;
-    let room_us = now_us + 1_000_000 - account.tat.max(now_us);
-    match room_us / interval_us.max(1) {
-        n if n < 1 => Err(now.plus(Duration::from_millis(((interval_us - room_us) / 1_000 + 1) as u64))),
-        n => Ok(limit.min(n as usize)),
+    let room_us = now_us + burst_us.max(each_us) - account.tat.max(now_us);
+    match room_us / each_us {
+        n if n < 1 => Err(now.plus(Duration::from_millis(((each_us - room_us) / 1_000 + 1) as u64))),
+        n => Ok(n as usize),
     }
 }
 
@@ -265,9 +270,16 @@ fn begin(tx: &Tx<'_>, mut ask: BeginAsk) -> Result<Begun> {
         Some(n) => ask.references.truncate(n),
         None => {}
     }
-    let mut limit = match paced(&account, tx.now, ask.limit) {
-        Ok(n) => n.min(ask.references.len().saturating_mul(ask.per_request.max(1))),
-        Err(until) => return Ok(Begun::Wait { until }),
+    let (number_us, call_us) = (each_us(account.pace), each_us(ask.calls_per_second));
+    // A platform counts its calls over a second, so that only a tenth of a second's may come at once.
+    let (numbers, calls) = (paced(&account, tx.now, number_us, 1_000_000), paced(&account, tx.now, call_us, 100_000));
+    let mut limit = match (numbers, calls) {
+        (Ok(numbers), Ok(calls)) => {
+            ask.references.truncate(calls);
+            ask.limit.min(numbers).min(ask.references.len().saturating_mul(ask.per_request.max(1)))
+        }
+        (Err(until), Ok(_)) | (Ok(_), Err(until)) => return Ok(Begun::Wait { until }),
+        (Err(numbers), Err(calls)) => return Ok(Begun::Wait { until: numbers.max(calls) }),
     };
     if account.probing {
         limit = limit.min(1);
@@ -286,8 +298,10 @@ fn begin(tx: &Tx<'_>, mut ask: BeginAsk) -> Result<Begun> {
     let n = rows.len();
     let cost = record(tx, &ask, &account, rows, &mut out)?;
     if n > 0 {
-        let tat = account.tat.max(tx.now.millis() * 1_000) + n as i64 * (1_000_000 / i64::from(account.pace.max(1)));
-        if account.pace > 0 {
+        // One bucket for both limits: what takes longer empties it.
+        let taken_us = (n as i64 * number_us).max(out.requests.len() as i64 * call_us);
+        if taken_us > 0 {
+            let tat = account.tat.max(tx.now.millis() * 1_000) + taken_us;
             tx.run("UPDATE account SET tat = ?2 WHERE id = ?1", (account.id, tat))?;
         }
         tx.run(

@@ -198,12 +198,12 @@ impl<'a> Settler<'a> {
             _ if is_doubt(v, s) => {
                 self.doubt(call, s, v)?;
                 // Nobody is blamed, yet the account was told to wait.
-                if matches!(v.consequence, Consequence::Rest(_)) { self.account(call.account, v) } else { Ok(()) }
+                if matches!(v.consequence, Consequence::Rest(_)) { self.account(call.account, s, v) } else { Ok(()) }
             }
             Outcome::Unsent | Outcome::Rejected(Blame::Account) => {
                 self.request(call, RequestState::Mixed, v, None)?;
                 self.back(call, &s.rids, self.tx.now, None)?;
-                self.account(call.account, v)
+                self.account(call.account, s, v)
             }
             Outcome::Rejected(blame) if many && (blame == Blame::Person || s.personal && s.all_or_nothing) => {
                 // One code for many people blames nobody: out again in halves until one remains.
@@ -218,7 +218,7 @@ impl<'a> Settler<'a> {
                 if !many && let Some(rid) = s.rids.first() {
                     self.consequence(call, s.reference, *rid, v)?;
                 }
-                self.account(call.account, v)
+                self.account(call.account, s, v)
             }
         }
     }
@@ -238,7 +238,7 @@ impl<'a> Settler<'a> {
             let ends_well = matches!(v.outcome, Outcome::Accepted | Outcome::Unknown);
             if !ends_well && !told.contains(&(v.outcome, v.consequence)) {
                 told.push((v.outcome, v.consequence));
-                self.account(call.account, v)?;
+                self.account(call.account, s, v)?;
             }
             match v.outcome {
                 Outcome::Accepted => {
@@ -368,13 +368,13 @@ impl<'a> Settler<'a> {
     }
 
     /// What a verdict means for its account.
-    fn account(&mut self, account: i64, v: &Verdict) -> Result<()> {
+    fn account(&mut self, account: i64, s: &Settlement, v: &Verdict) -> Result<()> {
         self.well = None;
         let now = self.tx.now.millis();
         match v.consequence {
             Consequence::Hold => {
                 let sql = "UPDATE account SET hold = coalesce(hold, ?2) WHERE id = ?1";
-                self.tx.run(sql, (account, format!("provider: {}", v.code))).map(drop)
+                self.tx.run(sql, (account, s.hold.as_ref().unwrap_or(&v.code))).map(drop)
             }
             Consequence::Rest(by) => {
                 let sql = "UPDATE account SET rest_until = max(rest_until, ?2) WHERE id = ?1";

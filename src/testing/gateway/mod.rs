@@ -43,26 +43,37 @@ mod ucloud;
 mod volcengine;
 mod yunpian;
 
-pub use aliyun::FakeAliyun;
-pub use baidu::FakeBaidu;
-pub use chuanglan::FakeChuanglan;
-pub use cmcc_mas::FakeCmccMas;
-pub use ctyun::FakeCtyun;
-pub use huawei::FakeHuawei;
-pub use jdcloud::FakeJdcloud;
-pub use luosimao::FakeLuosimao;
-pub use montnets::FakeMontnets;
-pub use netease::FakeNetease;
 pub use push::{PushError, Pushes, Pushing};
-pub use qiniu::FakeQiniu;
-pub use ronglian::FakeRonglian;
 pub use script::{Script, Step};
 pub use server::serve;
-pub use submail::FakeSubmail;
-pub use tencent::FakeTencent;
-pub use ucloud::FakeUcloud;
-pub use volcengine::FakeVolcengine;
-pub use yunpian::FakeYunpian;
+
+/// The fakes, and the accounts that [`Account::named`] gives.
+macro_rules! platforms {
+    ($($name:ident: $fake:ident,)*) => {
+        $(pub use $name::$fake;)*
+
+        const PLATFORMS: &[(&str, Maker)] = &[$((stringify!($name), || $fake::default().into()),)*];
+    };
+}
+platforms! {
+    aliyun: FakeAliyun,
+    baidu: FakeBaidu,
+    chuanglan: FakeChuanglan,
+    cmcc_mas: FakeCmccMas,
+    ctyun: FakeCtyun,
+    huawei: FakeHuawei,
+    jdcloud: FakeJdcloud,
+    luosimao: FakeLuosimao,
+    montnets: FakeMontnets,
+    netease: FakeNetease,
+    qiniu: FakeQiniu,
+    ronglian: FakeRonglian,
+    submail: FakeSubmail,
+    tencent: FakeTencent,
+    ucloud: FakeUcloud,
+    volcengine: FakeVolcengine,
+    yunpian: FakeYunpian,
+}
 
 #[cfg(feature = "http")]
 use crate::clock::Clock;
@@ -144,7 +155,7 @@ impl Reply {
     }
 }
 
-/// A platform as a pure function: what one file here implements, and one line of [`PLATFORMS`] names.
+/// A platform as a pure function: what one file here implements, and one line of `platforms!` names.
 trait Platform: fmt::Debug + Send + Sync {
     /// The provider's name, as in its profile.
     fn name(&self) -> &'static str;
@@ -217,27 +228,6 @@ struct PushedReply<'a> {
 pub struct Account(Arc<dyn Platform>);
 
 type Maker = fn() -> Account;
-
-/// Every platform with a gateway, and the account that [`Account::named`] gives.
-const PLATFORMS: &[(&str, Maker)] = &[
-    ("aliyun", || FakeAliyun::default().into()),
-    ("baidu", || FakeBaidu::default().into()),
-    ("chuanglan", || FakeChuanglan::default().into()),
-    ("cmcc_mas", || FakeCmccMas::default().into()),
-    ("ctyun", || FakeCtyun::default().into()),
-    ("huawei", || FakeHuawei::default().into()),
-    ("jdcloud", || FakeJdcloud::default().into()),
-    ("luosimao", || FakeLuosimao::default().into()),
-    ("montnets", || FakeMontnets::default().into()),
-    ("netease", || FakeNetease::default().into()),
-    ("qiniu", || FakeQiniu::default().into()),
-    ("ronglian", || FakeRonglian::default().into()),
-    ("submail", || FakeSubmail::default().into()),
-    ("tencent", || FakeTencent::default().into()),
-    ("ucloud", || FakeUcloud::default().into()),
-    ("volcengine", || FakeVolcengine::default().into()),
-    ("yunpian", || FakeYunpian::default().into()),
-];
 
 impl Account {
     /// The names of all platforms, as in their profiles.

@@ -43,6 +43,39 @@ pub enum Step {
     Unnamed,
 }
 
+impl Step {
+    /// Reads a step: `accept`, `duplicate`, `garbage`, `half`, `hold`, `huge_BYTES`, `http_STATUS`, `partial_EVERY_CODE`,
+    /// `redirect_URL`, `refuse_CODE`, `reset`, `slow_MILLISECONDS`, `throttle`, `unknown`, `unnamed`; `None` for anything
+    /// else.
+    pub fn parse(s: &str) -> Option<Self> {
+        let (name, argument) = match s.split_once('_') {
+            Some((name, argument)) => (name, Some(argument)),
+            None => (s, None),
+        };
+        Some(match (name, argument) {
+            ("accept", None) => Self::Accept,
+            ("duplicate", None) => Self::DuplicateRows,
+            ("garbage", None) => Self::Garbage,
+            ("half", None) => Self::HalfBody,
+            ("hold", None) => Self::Hold,
+            ("http", Some(status)) => Self::ServerError(status.parse().ok()?),
+            ("huge", Some(bytes)) => Self::Huge(bytes.parse().ok()?),
+            ("partial", Some(rows)) => {
+                let (every, code) = rows.split_once('_')?;
+                Self::Partial { every: every.parse().ok().filter(|n| *n > 0)?, code: code.parse().ok()? }
+            }
+            ("redirect", Some(url)) => Self::Redirect(url.to_owned()),
+            ("refuse", Some(code)) => Self::Refuse(code.to_owned()),
+            ("reset", None) => Self::Reset,
+            ("slow", Some(millis)) => Self::Slow(Duration::from_millis(millis.parse().ok()?)),
+            ("throttle", None) => Self::Throttle,
+            ("unknown", None) => Self::UnknownCode,
+            ("unnamed", None) => Self::Unnamed,
+            _ => return None,
+        })
+    }
+}
+
 /// The steps of a gateway: first those queued, then drawn by weight, else [`Step::Accept`].
 #[derive(Clone, Debug, Default)]
 pub struct Script {
@@ -87,29 +120,13 @@ impl Script {
         self
     }
 
-    /// Reads `name=weight` pairs joined with commas: `accept=9800,hold=50,reset=50,http_503=50,garbage=20,half=10,
-    /// throttle=10,slow_200=10`; `None` for anything else.
+    /// Reads steps with weights, joined with commas: `accept=9800,hold=50,refuse_isv.BUSINESS_LIMIT_CONTROL=10`; see
+    /// [`Step::parse`]. `None` for anything else.
     pub fn parse(s: &str) -> Option<Self> {
         let mut script = Self::new();
         for pair in s.split(',').map(str::trim).filter(|p| !p.is_empty()) {
-            let (name, weight) = pair.split_once('=')?;
-            let (name, argument) = name.rsplit_once('_').unwrap_or((name, ""));
-            let step = match name {
-                "accept" => Step::Accept,
-                "duplicate" => Step::DuplicateRows,
-                "garbage" => Step::Garbage,
-                "half" => Step::HalfBody,
-                "hold" => Step::Hold,
-                "http" => Step::ServerError(argument.parse().ok()?),
-                "refuse" => Step::Refuse(argument.to_owned()),
-                "reset" => Step::Reset,
-                "slow" => Step::Slow(Duration::from_millis(argument.parse().ok()?)),
-                "throttle" => Step::Throttle,
-                "unknown" => Step::UnknownCode,
-                "unnamed" => Step::Unnamed,
-                _ => return None,
-            };
-            script = script.weighted(weight.parse().ok()?, step);
+            let (step, weight) = pair.rsplit_once('=')?;
+            script = script.weighted(weight.parse().ok()?, Step::parse(step)?);
         }
         Some(script)
     }
@@ -165,5 +182,32 @@ mod tests {
         assert_eq!(draw(7)[0], Step::Reset);
         assert!(draw(7).contains(&Step::ServerError(503)));
         assert!(Script::parse("accept").is_none() && Script::parse("nap=1").is_none());
+    }
+
+    #[test]
+    fn every_step_can_be_spelled() {
+        for (word, step) in [
+            ("accept", Step::Accept),
+            ("duplicate", Step::DuplicateRows),
+            ("garbage", Step::Garbage),
+            ("half", Step::HalfBody),
+            ("hold", Step::Hold),
+            ("http_503", Step::ServerError(503)),
+            ("huge_2000000", Step::Huge(2_000_000)),
+            ("partial_3_-1", Step::Partial { every: 3, code: -1 }),
+            ("redirect_http://127.0.0.1:9/a_b?c=d", Step::Redirect("http://127.0.0.1:9/a_b?c=d".into())),
+            ("refuse_isv.BUSINESS_LIMIT_CONTROL", Step::Refuse("isv.BUSINESS_LIMIT_CONTROL".into())),
+            ("reset", Step::Reset),
+            ("slow_200", Step::Slow(Duration::from_millis(200))),
+            ("throttle", Step::Throttle),
+            ("unknown", Step::UnknownCode),
+            ("unnamed", Step::Unnamed),
+        ] {
+            assert_eq!(Step::parse(word).as_ref(), Some(&step), "{word}");
+            assert_eq!(Script::parse(&format!("{word}=7")).unwrap().next(), step, "{word}");
+        }
+        for word in ["", "accept_1", "http", "http_x", "partial_2", "partial_0_1", "huge", "refuse", "nap"] {
+            assert_eq!(Step::parse(word), None, "{word}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! What the conformance suite drives: the providers' own pure functions, by names and JSON.
 //!
-//! Every function gives `None` for a provider that this crate does not have. One file here and one line of `ALL` make
-//! a provider's vectors run.
+//! Every function gives `None` for a provider that this crate does not have. One file here, its `mod` and one line of
+//! `ALL` make a provider's vectors run.
 
 mod aliyun;
 mod baidu;
