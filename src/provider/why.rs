@@ -92,6 +92,7 @@ const OURS: &[(&[&str], &str, &str)] = &[
     (&["reset", "broken", "connection_lost"], "连接中断，短信可能已被接收；不会重发。", "The connection broke; the platform may have taken the message, which is not sent again."),
     (&["connect", "connect_timeout", "no_connection"], "无法连接平台，短信未发出。", "No connection to the platform: nothing was sent."),
     (&["deadline_passed", "lapsed", "late", "not_started", "request"], "未能在允许的时刻之前发出，短信未发出。", "It could not leave in the time that the gate allows: nothing was sent."),
+    (&["not_with_others"], "同批中有人的内容无法提交，本条稍后单独发送。", "Another one's values could not be told to the platform: this message goes out without that one."),
     (&["link_closed", "not_gone_on"], "连接已关闭，短信未发出。", "The connection was closed: nothing was sent."),
     (&["journal_failed"], "本地日志无法写入，短信未发出。", "The journal could not be written: nothing was sent. Look at the disk."),
     (&["worker_died"], "发送进程中途退出，短信可能已发出；不会重发。", "The process ended on the way; the message may have been sent, and is not sent again."),
