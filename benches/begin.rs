@@ -126,6 +126,7 @@ impl World {
             per_request: BATCH,
             concurrency: 0,
             calls_per_second: 0,
+            pace_each: 1,
             budget: None,
             price: 390,
             first_byte_within: Duration::from_secs(5),

@@ -92,6 +92,14 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
+    /// How much of the account's pace a number takes, at most.
+    pub(crate) fn pace_each(&self) -> u16 {
+        let most = || self.renditions.iter().map(|r| r.parts()).max();
+        Some(self.provider.counts_segments()).filter(|counts| *counts).and_then(|_| most()).unwrap_or(1).max(1)
+    }
+}
+
+impl Leg {
     /// By the number's prefix, which is only a hint. A prefix that hints at nobody is carried.
     pub(crate) fn carries(&self, hint: Option<Carrier>) -> bool {
         hint.is_none_or(|c| !self.excluded.contains(&c))
@@ -226,6 +234,7 @@ impl Ledger {
             per_request: leg.per_request,
             concurrency: leg.concurrency,
             calls_per_second: leg.calls_per_second,
+            pace_each: leg.pace_each(),
             budget: self.budget,
             price: leg.price,
             first_byte_within: FIRST_BYTE_WITHIN,

@@ -88,6 +88,7 @@ async fn begin_of(w: &World, shop: &ShopHandle, account: &str) -> optin106::id::
         per_request: 10,
         concurrency: 0,
         calls_per_second: 0,
+        pace_each: 1,
         budget: None,
         price: 390,
         first_byte_within: optin106::optin::FIRST_BYTE_WITHIN,

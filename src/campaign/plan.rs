@@ -444,7 +444,8 @@ struct Lane {
 fn finish(leg: &Leg, rows: u64, at: Timestamp) -> Option<Timestamp> {
     let millis = |n: u64, per_second: u32| n.saturating_mul(1_000).checked_div(per_second.into()).unwrap_or(0);
     let calls = rows.div_ceil(leg.per_request as u64);
-    let mut left = i64::try_from(millis(rows, leg.pace).max(millis(calls, leg.calls_per_second))).ok()?;
+    let paced = rows.saturating_mul(leg.pace_each().into());
+    let mut left = i64::try_from(millis(paced, leg.pace).max(millis(calls, leg.calls_per_second))).ok()?;
     let mut t = at.millis();
     for _ in 0..366 {
         t = leg.policy.window.next_open(t);

@@ -406,6 +406,12 @@ impl Shared {
             Some(Meaning::Stopped) => Class::NumberBlacklisted,
             Some(Meaning::TooFast) => Class::Throttled,
             None if code.starts_with("login_") => Class::Auth,
+            None if code.starts_with("partly_taken_") => {
+                return Some(Why::new(
+                    "运营商网关只接收了长短信的一部分；不会重发。",
+                    "The gateway took a part of the long message only; it is not sent again.",
+                ));
+            }
             None => return self.dialect.codes().iter().find(|row| row.code == code).map(CodeRow::why),
         };
         Some(class.why())
@@ -852,6 +858,10 @@ impl Provider for Link {
         let settings = &self.shared.settings;
         let open = settings.window * settings.connections * self.shared.agreed.receivers;
         (2 * open).div_ceil(usize::from(settings.people)) + 2
+    }
+
+    fn counts_segments(&self) -> bool {
+        true
     }
 
     async fn submit(&self, request: Request<'_>) -> Answer {

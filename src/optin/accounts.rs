@@ -22,7 +22,7 @@ pub trait Accounts: std::fmt::Debug + Send + Sync {
 pub struct AccountSettings {
     /// The provider's name; filled in by [`Optin106::add_account`](crate::Optin106::add_account).
     pub provider: String,
-    /// At most so many numbers a second over all workers; 0 is no limit.
+    /// At most so many numbers a second over all workers, over a carrier's line so many segments; 0 is no limit.
     pub pace: u32,
     /// The price of one part, in ten-thousandths of a yuan (0.039 yuan is 390).
     pub price: u32,

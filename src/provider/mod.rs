@@ -75,6 +75,11 @@ pub trait Provider: std::fmt::Debug + Send + Sync {
         usize::MAX
     }
 
+    /// Whether the pace of an account counts the segments of messages, as carriers do, and not the numbers.
+    fn counts_segments(&self) -> bool {
+        false
+    }
+
     /// Sends one request and says what became of each ticket.
     async fn submit(&self, request: Request<'_>) -> Answer;
 

@@ -494,6 +494,8 @@ pub struct BeginAsk {
     pub concurrency: u32,
     /// At most so many calls of the account begun a second, over all workers of the store; 0 is no limit.
     pub calls_per_second: u32,
+    /// How much of the account's pace a number takes: 1, or as many segments as it is sent where those are counted.
+    pub pace_each: u16,
     /// Budget of the campaign in ten-thousandths of a yuan; `None` is unlimited.
     pub budget: Option<u64>,
     /// Price of one part, in ten-thousandths of a yuan.

@@ -122,6 +122,7 @@ list! { $
     a_hold_on_anything_blocks_the_begin
     a_paused_or_cancelled_campaign_begins_nothing
     a_pace_is_shared_by_campaigns_and_workers
+    segments_take_of_the_pace_what_they_are
     calls_a_second_are_counted_over_campaigns_and_workers
     calls_under_way_are_counted_over_campaigns_and_workers
     what_an_account_may_not_carry_stays_planned_for_another
@@ -300,6 +301,7 @@ impl Bench {
             per_request,
             concurrency: 0,
             calls_per_second: 0,
+            pace_each: 1,
             budget: None,
             price: 390,
             first_byte_within: Duration::from_secs(5),
@@ -1221,6 +1223,12 @@ async fn a_pace_is_shared_by_campaigns_and_workers(b: Bench) {
     let (numbers, seconds) = two_workers(&b, 5, |of| b.ask(of, 10, 10)).await;
     assert!(numbers <= 5 * (seconds + 1), "{numbers} numbers in {seconds} seconds");
     assert!(numbers >= 5, "the pace lets nothing pass");
+}
+
+async fn segments_take_of_the_pace_what_they_are(b: Bench) {
+    let (numbers, seconds) = two_workers(&b, 6, |of| BeginAsk { pace_each: 3, ..b.ask(of, 10, 10) }).await;
+    assert!(numbers <= 2 * (seconds + 1), "{numbers} numbers of three segments in {seconds} seconds");
+    assert!(numbers >= 2, "the pace lets nothing pass");
 }
 
 async fn calls_a_second_are_counted_over_campaigns_and_workers(b: Bench) {

@@ -270,7 +270,7 @@ fn begin(tx: &Tx<'_>, mut ask: BeginAsk) -> Result<Begun> {
         Some(n) => ask.references.truncate(n),
         None => {}
     }
-    let (number_us, call_us) = (each_us(account.pace), each_us(ask.calls_per_second));
+    let (number_us, call_us) = (each_us(account.pace) * i64::from(ask.pace_each), each_us(ask.calls_per_second));
     // A platform counts its calls over a second, so that only a tenth of a second's may come at once.
     let (numbers, calls) = (paced(&account, tx.now, number_us, 1_000_000), paced(&account, tx.now, call_us, 100_000));
     let mut limit = match (numbers, calls) {
