@@ -5,16 +5,18 @@ use super::{Http, HttpSettings, SettingsError, Wire};
 use crate::clock::{Clock, Sleep, SystemClock, Timestamp};
 use crate::gate::Clearance;
 use crate::id::{AccountId, Reference};
+use crate::inbound::{Inbound, Pull};
 use crate::message::rendition::{Rendition, TemplateBinding};
 use crate::provider::aliyun::Aliyun;
 use crate::provider::baidu::Baidu;
+use crate::provider::cloud_tests::batch_for;
 use crate::provider::yunpian::Yunpian;
 use crate::provider::{Answer, Asked, Blame, Consequence, Found, Outcome, Provider};
 use crate::secret::Secret;
 use crate::testing::gateway::{Account, Gateway, Record, Script, Step, serve};
 use crate::ticket::Batch;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -674,4 +676,20 @@ async fn send_costs_little_more_than_bare_reqwest() {
         }
         eprintln!("{numbers} numbers: {:.0}/s, bare {:.0}/s, ratio {:.2}", rates[0], rates[1], rates[0] / rates[1]);
     }
+}
+
+/// 150 reports and a reply wait: each is told once, a page of 100 at a time.
+pub(crate) async fn what_waits_is_pulled_once(http: &dyn Provider, replies: &Mutex<Vec<(u64, String)>>) {
+    let batch = batch_for("", 150, false);
+    http.submit(batch.request()).await;
+    replies.lock().unwrap().push((13_800_000_001, "退订 100%+".into()));
+    let first = http.pull(Pull::Reports).await.unwrap();
+    let second = http.pull(Pull::Reports).await.unwrap();
+    assert_eq!((first.events.len(), first.more, second.events.len(), second.more), (100, true, 50, false));
+    let Inbound::Report(r) = &first.events[0] else { panic!() };
+    assert_eq!((r.reference, r.delivered), (Some(batch.reference), Some(true)));
+    let page = http.pull(Pull::Replies).await.unwrap();
+    let [Inbound::Reply(r)] = &page.events[..] else { panic!("{:?}", page.events) };
+    assert_eq!(r.text, "退订 100%+");
+    assert!(http.pull(Pull::Replies).await.unwrap().events.is_empty());
 }

@@ -936,7 +936,6 @@ mod tests {
     #[tokio::test]
     async fn what_waits_is_pulled_once() {
         use crate::provider::Provider;
-        use crate::provider::cloud_tests::batch_for;
         use crate::provider::wire::tests::{served, settings, system};
         use crate::testing::gateway::{FakeYunpian, Script};
         let waiting = FakeYunpian::default();
@@ -944,18 +943,7 @@ mod tests {
         let key = Secret::new(&waiting.apikey);
         let (_, address) = served(waiting.into(), Script::new()).await;
         let http = wire::Http::new(Yunpian::new(key).uid(true), settings(&address), system()).unwrap();
-        let batch = batch_for("", 150, false);
-        http.submit(batch.request()).await;
-        replies.lock().unwrap().push((13_800_000_001, "退订 100%+".into()));
-        let first = http.pull(Pull::Reports).await.unwrap();
-        let second = http.pull(Pull::Reports).await.unwrap();
-        assert_eq!((first.events.len(), first.more, second.events.len(), second.more), (100, true, 50, false));
-        let Inbound::Report(r) = &first.events[0] else { panic!() };
-        assert_eq!((r.reference, r.delivered), (Some(batch.reference), Some(true)));
-        let page = http.pull(Pull::Replies).await.unwrap();
-        let [Inbound::Reply(r)] = &page.events[..] else { panic!("{:?}", page.events) };
-        assert_eq!(r.text, "退订 100%+");
-        assert!(http.pull(Pull::Replies).await.unwrap().events.is_empty());
+        crate::provider::wire::tests::what_waits_is_pulled_once(&http, &replies).await;
         let wrong = wire::Http::new(Yunpian::new(Secret::new("x")), settings(&address), system()).unwrap();
         assert_eq!(wrong.pull(Pull::Reports).await.unwrap_err(), PullError::Refused { code: "-1".into() });
     }
