@@ -124,7 +124,6 @@ async fn serve(listener: TcpListener, settings: Arc<ListenSettings>, shared: Arc
     let places = Arc::new(Semaphore::new(settings.connections));
     let mut open = JoinSet::new();
     loop {
-        while open.try_join_next().is_some() {}
         let Ok((stream, peer)) = listener.accept().await else {
             // Out of descriptors, mostly: there will be some again.
             shared.clock.sleep(Duration::from_millis(100)).await;
@@ -134,6 +133,7 @@ async fn serve(listener: TcpListener, settings: Arc<ListenSettings>, shared: Arc
             tracing::warn!("an address that is not on the list connected to the SGIP listener");
             continue;
         }
+        while open.try_join_next().is_some() {}
         if open.len() >= settings.connections + UNBOUND {
             tracing::warn!("a connection to the SGIP listener was dropped: too many are open");
             continue;

@@ -93,7 +93,8 @@ pub(super) async fn hold(
                 if !was_asked {
                     tracing::warn!("a connection to the carrier ends: its place among those allowed could not be kept");
                 }
-                retires.ask(kept + CUT);
+                // A lost one is another's already.
+                retires.ask(if is_lost { clock.mono() } else { kept + CUT });
                 wake.notify_one();
             }
         }

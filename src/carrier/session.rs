@@ -153,6 +153,8 @@ pub(crate) struct Session<'a> {
     again: VecDeque<(u64, usize)>,
     waiting: HashMap<Number, Sent>,
     order: VecDeque<(Duration, Number)>,
+    /// Until when the speed of the account let nothing be written, when that was asked last.
+    blocked: Option<Duration>,
     began: Duration,
     heard: Duration,
     tests: u8,
@@ -184,6 +186,7 @@ impl<'a> Session<'a> {
             again: VecDeque::new(),
             waiting: HashMap::new(),
             order: VecDeque::new(),
+            blocked: None,
             began: now,
             heard: now,
             tests: 0,
@@ -304,7 +307,7 @@ impl<'a> Session<'a> {
         let mut next = match self.phase {
             Phase::LoggingIn => self.began + login_within,
             Phase::Ending(at) => at + login_within,
-            Phase::Open | Phase::Closing => self.test_due().unwrap_or(Duration::MAX),
+            Phase::Open | Phase::Closing => self.test_due().unwrap_or(now + agreed.answer_within),
         };
         if let Some((at, _)) = self.order.front() {
             next = next.min(*at + agreed.answer_within);
@@ -312,9 +315,8 @@ impl<'a> Session<'a> {
         for by in self.write_by().into_iter().chain(self.retires.cut()) {
             next = next.min(by);
         }
-        let blocked = self.shared.may_write_at();
-        if blocked > now && matches!(self.phase, Phase::Open | Phase::Closing) {
-            next = next.min(blocked);
+        if let Some(at) = self.blocked {
+            next = next.min(at);
         }
         match &self.timer {
             // One that goes off early is harmless.
@@ -326,12 +328,15 @@ impl<'a> Session<'a> {
     /// Writes messages while the window has room.
     fn fill(&mut self) {
         let now = self.shared.clock.mono();
+        self.blocked = None;
         // It has not said yet whether it is there.
         if self.tests > 0 {
             return;
         }
         while self.waiting.len() < self.shared.settings.window && self.out.len() - self.written < ENOUGH {
-            if self.shared.may_write_at() > now {
+            let may_write_at = self.shared.may_write_at();
+            if may_write_at > now {
+                self.blocked = Some(may_write_at);
                 return;
             }
             let Some((letter, segment)) = self.next_segment(now) else { return };

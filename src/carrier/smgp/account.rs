@@ -140,7 +140,12 @@ pub const CODES: &[CodeRow] = &[
     content("34", "The coding of the text is refused."),
     ours("35", "A time is refused: check this machine's clock."),
     content("36", "Shorten the text."),
-    ours("37", "The validity had passed when it came: check this machine's clock."),
+    // In the last second before the window closes this is as it should be.
+    rests(
+        "37",
+        60,
+        "The validity had passed when it came: where that is not at the close of the window, check this machine's clock.",
+    ),
     person("39", Consequence::None, "The gateway has no way to this number: check its carrier."),
     ours("40", "The fixed fee is refused: set it in the service."),
     ours("43", "The service code is refused: set it in the service."),
