@@ -417,12 +417,14 @@ impl Optin106 {
         };
         let joined = self.store().report(ask).await?;
         let says = says(&meaning, report.delivered);
-        // However many segments of a message say so, the number failed once, or came to life once. Before the answer is
-        // there, reports of one minute are taken for those of one message.
+        // However many segments of a message say so, the number failed once, or came to life once. Over a carrier's line,
+        // before the answer is there, reports of one minute are taken for those of one message.
         let one = match says {
             Says::Health(health) => match joined.in_segments {
                 Some(request) => Some(format!("segments of {request}: {health:?}")),
-                None if joined.waiting => Some(format!("early, minute {}: {health:?}", report.at.millis() / 60_000)),
+                None if joined.waiting && self.counts_segments(account) => {
+                    Some(format!("early, minute {}: {health:?}", report.at.millis() / 60_000))
+                }
                 None => None,
             },
             Says::Everyone | Says::Nothing | Says::Refused => None,
@@ -448,6 +450,10 @@ impl Optin106 {
         let (phone, code, reference) = (report.phone, report.code, report.reference);
         let waiting = joined.waiting;
         Ok(ReportEvent { phone, code, meaning, shop, campaign, reference, waiting, repeated, caller_ref })
+    }
+
+    fn counts_segments(&self, account: &AccountId) -> bool {
+        self.resolve(account).is_some_and(|provider| provider.counts_segments())
     }
 
     /// The caller's own reference of this person's row in a campaign, or of the last message that one of `owners` sent

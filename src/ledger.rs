@@ -92,10 +92,12 @@ pub(crate) struct Leg {
 }
 
 impl Leg {
-    /// How much of the account's pace a number takes, at most.
+    /// How many segments of the account's pace a number is expected to take; 0 where numbers are counted.
     pub(crate) fn pace_each(&self) -> u16 {
-        let most = || self.renditions.iter().map(|r| r.parts()).max();
-        Some(self.provider.counts_segments()).filter(|counts| *counts).and_then(|_| most()).unwrap_or(1).max(1)
+        if !self.provider.counts_segments() {
+            return 0;
+        }
+        self.renditions.iter().map(|r| r.parts()).max().unwrap_or(1).max(1)
     }
 }
 
@@ -134,7 +136,7 @@ pub(crate) struct Ledger {
 pub(crate) enum Turn {
     Held { on: &'static str, reason: String },
     Rows { calls: Vec<Call>, rows: BegunRows },
-    Wait { until: Timestamp },
+    Wait { paced: bool, until: Timestamp },
 }
 
 /// A recorded request with its tickets, ready to leave.
@@ -251,7 +253,7 @@ impl Ledger {
         };
         match self.store.begin(ask).await? {
             Begun::Held { on, reason } => Ok(Turn::Held { on, reason }),
-            Begun::Wait { until } => Ok(Turn::Wait { until }),
+            Begun::Wait { paced, until } => Ok(Turn::Wait { paced, until }),
             Begun::Rows(mut rows) => {
                 let begun = std::mem::take(&mut rows.requests);
                 let call = |r: BegunRequest| {

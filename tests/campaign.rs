@@ -436,6 +436,75 @@ async fn the_platform_s_documented_rate_is_kept_unless_the_account_says_more() {
     }
 }
 
+/// A pace is not a fault: what the first account may carry is not for the dearer one behind it.
+#[tokio::test]
+async fn an_account_that_waits_for_its_pace_keeps_its_rank() {
+    // The second time the first account serves a third of the numbers only.
+    for (carriers, first) in [(Vec::new(), 120), (vec![Carrier::Mobile], 40)] {
+        let w = World::new().await;
+        let (shop, people) = filed_in_part(&w, &[], 120).await;
+        let mock = |name| MockProvider::new(name).clock(Arc::new(w.clock.clone()));
+        let slow = mock("slow").profile(|p| (p.same_text_max, p.calls_per_second) = (1, 10));
+        let dear = mock("dear");
+        let settings = AccountSettings::default().carriers(carriers);
+        w.optin.add_account(&account("a"), Arc::new(slow.clone()), settings).await.unwrap();
+        w.optin.add_account(&account("b"), Arc::new(dear.clone()), AccountSettings::default()).await.unwrap();
+        let campaign = shop.campaign("paced", Purpose::Promotion).text(TEXT).ends(at("2026-12-11T20:00:00+08:00"));
+        let campaign = campaign.via(account("a")).or_via(account("b")).plan(Audience::iter(people)).await.unwrap();
+        assert_eq!(campaign.run().await.unwrap().figures.count(State::Accepted), 120);
+        assert_eq!((slow.sent().len(), dear.sent().len()), (first, 120 - first));
+        let mut begun: Vec<_> = dear.sent().iter().map(|s| s.begun_at).collect();
+        begun.sort();
+        if let (Some(one), Some(last)) = (begun.first(), begun.last()) {
+            assert!(last.since(*one).as_secs() < 4, "the others' numbers waited with it");
+        }
+    }
+}
+
+/// A line that answers slowly fills its own place, and no other's.
+#[tokio::test]
+async fn a_slow_account_holds_up_no_other() {
+    let w = World::new().await;
+    w.consents(60).await;
+    let slow = Narrow(MockProvider::new("slow").profile(|p| p.same_text_max = 1).clock(Arc::new(w.clock.clone())));
+    slow.0.repeat(60, &Fault::Hang(std::time::Duration::from_secs(1)));
+    let quick = MockProvider::new("quick").profile(|p| p.same_text_max = 1).clock(Arc::new(w.clock.clone()));
+    w.optin.add_account(&account("a"), Arc::new(slow.clone()), AccountSettings::default()).await.unwrap();
+    w.optin.add_account(&account("b"), Arc::new(quick.clone()), AccountSettings::default()).await.unwrap();
+    let campaign = routed(&w, 60, |c| c.via([(account("a"), 1), (account("b"), 9)])).await;
+    let report = campaign.run().await.unwrap();
+    assert_eq!(report.figures.count(State::Accepted), 60);
+    let unsent = quick.submitted().len() - quick.sent().len();
+    assert_eq!(unsent, 0, "its calls waited behind the slow one's until it was too late");
+}
+
+/// One call at a time is of use to it.
+#[derive(Clone, Debug)]
+struct Narrow(MockProvider);
+
+#[async_trait::async_trait]
+impl Provider for Narrow {
+    fn profile(&self) -> &Profile {
+        Provider::profile(&self.0)
+    }
+
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    async fn submit(&self, request: Request<'_>) -> Answer {
+        self.0.submit(request).await
+    }
+
+    async fn lookup(&self, asked: &[Asked<'_>]) -> Vec<Found> {
+        self.0.lookup(asked).await
+    }
+
+    fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
+        self.0.inbound(call)
+    }
+}
+
 /// A platform that never answers.
 #[derive(Debug)]
 struct Silent(MockProvider);

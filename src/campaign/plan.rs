@@ -403,7 +403,11 @@ impl Campaign {
         let inner = &self.inner;
         let carrying = || (0..inner.legs.len()).filter(|i| inner.legs[*i].carries(hint));
         let rank = carrying().map(|i| inner.places[i].rank).min();
-        let legs: Vec<usize> = carrying().filter(|i| Some(inner.places[*i].rank) == rank).collect();
+        let mut legs: Vec<usize> = carrying().filter(|i| Some(inner.places[*i].rank) == rank).collect();
+        if legs.is_empty() {
+            // What was begun before a filing was withdrawn still counts.
+            legs.push(0);
+        }
         let open = |i: &&usize| inner.legs[**i].policy.window.contains(at.millis());
         let first = legs.iter().find(open).or(legs.first()).copied().unwrap_or_default();
         Lane { gate: inner.ledger.gate(&inner.legs[first].policy), refused: inner.uncarried(hint), legs }
@@ -444,7 +448,7 @@ struct Lane {
 fn finish(leg: &Leg, rows: u64, at: Timestamp) -> Option<Timestamp> {
     let millis = |n: u64, per_second: u32| n.saturating_mul(1_000).checked_div(per_second.into()).unwrap_or(0);
     let calls = rows.div_ceil(leg.per_request as u64);
-    let paced = rows.saturating_mul(leg.pace_each().into());
+    let paced = rows.saturating_mul(leg.pace_each().max(1).into());
     let mut left = i64::try_from(millis(paced, leg.pace).max(millis(calls, leg.calls_per_second))).ok()?;
     let mut t = at.millis();
     for _ in 0..366 {

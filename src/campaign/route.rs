@@ -70,9 +70,16 @@ impl Shares {
         Self { given: vec![0.0; places.len()], places }
     }
 
-    /// The leg for the next rows: `ready` and `batch`, the most rows that a begin of it takes, are by leg.
-    pub(super) fn next(&self, ready: &[bool], batch: impl Fn(usize) -> usize) -> Option<usize> {
-        let first = self.places.iter().zip(ready).filter(|(_, ready)| **ready).map(|(p, _)| p.rank).min()?;
+    /// The leg for the next rows: `ready`, whether one that is not `waits` in its rank, and `batch`, the most rows that a
+    /// begin of it takes, are by leg.
+    pub(super) fn next(
+        &self,
+        ready: &[bool],
+        waits: impl Fn(usize) -> bool,
+        batch: impl Fn(usize) -> usize,
+    ) -> Option<usize> {
+        let counts = |i: &usize| ready[*i] || waits(*i);
+        let first = (0..self.places.len()).filter(counts).map(|i| self.places[i].rank).min()?;
         let legs = || self.of(first).filter(|i| ready[*i]);
         let weight = |i: usize| f64::from(self.places[i].weight);
         let mean = legs().map(|i| self.given[i]).sum::<f64>() / legs().map(weight).sum::<f64>();
@@ -138,7 +145,7 @@ mod tests {
             let mut rows = vec![0usize; weights.len()];
             let of: f64 = weights.iter().map(|w| f64::from(*w)).sum();
             for part in begins {
-                let leg = shares.next(&ready, |_| batch).expect("all are ready");
+                let leg = shares.next(&ready, |_| false, |_| batch).expect("all are ready");
                 let n = if full { batch } else { ((batch as f64 * part).ceil() as usize).max(1) };
                 shares.give(leg, batch as f64, &ready);
                 shares.give(leg, n as f64 - batch as f64, &ready);
@@ -166,7 +173,7 @@ mod tests {
                 let of: f64 = weights.iter().zip(&ready).filter(|(_, r)| **r).map(|(w, _)| f64::from(*w)).sum();
                 let mut rows = vec![0usize; weights.len()];
                 for _ in 0..begins {
-                    let leg = shares.next(&ready, |_| 1).expect("one is ready");
+                    let leg = shares.next(&ready, |_| false, |_| 1).expect("one is ready");
                     shares.give(leg, 1.0, &ready);
                     rows[leg] += 1;
                 }
@@ -183,9 +190,12 @@ mod tests {
     fn a_later_rank_carries_only_while_no_earlier_one_is_ready() {
         let place = |rank| Place { rank, weight: 1 };
         let shares = Shares::new(vec![place(0), place(1), place(0)]);
-        assert_eq!(shares.next(&[true, true, true], |_| 1), Some(0));
-        assert_eq!(shares.next(&[false, true, true], |_| 1), Some(2));
-        assert_eq!(shares.next(&[false, true, false], |_| 1), Some(1));
-        assert_eq!(shares.next(&[false, false, false], |_| 1), None);
+        assert_eq!(shares.next(&[true, true, true], |_| false, |_| 1), Some(0));
+        assert_eq!(shares.next(&[false, true, true], |_| false, |_| 1), Some(2));
+        assert_eq!(shares.next(&[false, true, false], |_| false, |_| 1), Some(1));
+        assert_eq!(shares.next(&[false, false, false], |_| false, |_| 1), None);
+        // One that waits for its pace keeps those behind it from its rows, and its like goes on.
+        assert_eq!(shares.next(&[false, true, false], |i| i == 0, |_| 1), None);
+        assert_eq!(shares.next(&[false, true, true], |i| i == 0, |_| 1), Some(2));
     }
 }

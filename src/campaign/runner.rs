@@ -139,6 +139,10 @@ struct Runner<'a> {
     sleeping: bool,
     /// Per leg: no begin before this moment.
     rests: Vec<Timestamp>,
+    /// Per leg: whether it is well and only its pace was used up: it keeps its rank while it waits.
+    paced: Vec<bool>,
+    /// Per leg: when it may be used again.
+    ready_at: Vec<Timestamp>,
     /// Per leg: what is held and why, when that is why it rests.
     held: Vec<Option<String>>,
     /// Per leg: whether it could be used when last looked at.
@@ -190,6 +194,8 @@ impl Campaign {
             settling: false,
             sleeping: false,
             rests: vec![Timestamp::EPOCH; legs],
+            paced: vec![false; legs],
+            ready_at: vec![Timestamp::EPOCH; legs],
             held: vec![None; legs],
             ready: vec![true; legs],
             shares: Shares::new(self.inner.places.clone()),
@@ -265,13 +271,16 @@ impl<'a> Runner<'a> {
         }
         self.beat();
         self.tune();
-        let Some(mut leg) = self.leg(now) else {
+        let mut leg = self.leg(now);
+        let goes_on = |s: &Shard| !s.busy && s.cursor.is_some() && s.only.is_some_and(|only| self.ready[only]);
+        if leg.is_none() && !self.shards.iter().any(goes_on) {
+            self.rest(now);
             let reachable = self.campaign.inner.legs.iter().any(|leg| leg.provider.is_ready());
             return if reachable { self.recover().await } else { self.leave_to_others(now).await };
-        };
+        }
         // What is begun must leave within W: no more waits here than leaves in a fraction of a second.
         let queued: usize = self.calls.iter().map(|(_, c)| c.len()).sum();
-        if queued >= self.batch(leg) {
+        if queued >= leg.map_or(self.rate.2, |leg| self.batch(leg)) {
             return Ok(());
         }
         if self.shards.is_empty() && !self.claim().await? {
@@ -282,25 +291,28 @@ impl<'a> Runner<'a> {
             return Ok(());
         }
         while self.begins < BEGINS && !self.budget_out {
-            let Some(i) = self.shards.iter().position(|s| !s.busy && s.cursor.is_some()) else { break };
-            match self.shards[i].only {
-                Some(only) if self.ready[only] => self.begin(i, only),
-                Some(only) if self.rests[only] > now && self.rests[only] <= now.plus(SOON) => {
-                    self.sleep(SOON);
-                    break;
+            // A pass through a leg that will soon be ready again waits for it, and holds up no other.
+            let soon = |leg: usize| !self.ready[leg] && self.rests[leg] > now && self.rests[leg] <= now.plus(IDLE);
+            let waits = |s: &Shard| s.only.map_or(leg.is_none(), soon);
+            let Some(i) = self.shards.iter().position(|s| !s.busy && s.cursor.is_some() && !waits(s)) else { break };
+            match (self.shards[i].only, leg) {
+                (Some(only), _) if self.ready[only] => self.begin(i, only),
+                (None, Some(next)) => {
+                    self.begin(i, next);
+                    leg = self.next_leg();
                 }
-                Some(_) => {
+                (Some(_), _) | (None, None) => {
                     // It rests; its rows wait, those of the other legs do not.
                     let shard = &mut self.shards[i];
                     shard.left = true;
                     shard.next_pass(self.rests.len());
                 }
-                None => {
-                    self.begin(i, leg);
-                    let Some(next) = self.next_leg() else { break };
-                    leg = next;
-                }
             }
+        }
+        if self.begins == 0 && !self.budget_out && self.shards.iter().any(|s| s.cursor.is_some()) {
+            // All that there is to begin waits for a leg.
+            let until = self.rests.iter().filter(|rest| **rest > now).min().map_or(SOON, |rest| rest.since(now));
+            self.sleep(until.clamp(Duration::from_millis(1), IDLE));
         }
         if self.begins == 0 && self.shards.iter().all(|s| s.cursor.is_none()) && self.idle() {
             return self.pass_over(now).await;
@@ -316,7 +328,7 @@ impl<'a> Runner<'a> {
             && self.calls.is_empty()
     }
 
-    /// The account of the route that carries the next rows; sleeps when none may now.
+    /// The account of the route that carries the next rows; `None` when none may now.
     fn leg(&mut self, now: Timestamp) -> Option<usize> {
         let window = |leg: &Leg| {
             let w = leg.policy.window;
@@ -325,26 +337,31 @@ impl<'a> Runner<'a> {
         let legs = &self.campaign.inner.legs;
         let here = |leg: &Leg| if leg.provider.is_ready() { now } else { now.plus(ELSEWHERE) };
         let ready = legs.iter().zip(&self.rests).map(|(l, r)| window(l).max(*r).max(here(l)));
-        let ready: Vec<Timestamp> = ready.collect();
-        self.ready = ready.iter().map(|t| *t <= now).collect();
-        if let Some(i) = self.next_leg() {
-            return Some(i);
-        }
-        let (i, at) = ready.iter().enumerate().min_by_key(|(_, t)| **t)?;
-        let why = match &legs[i] {
-            leg if window(leg) > now => "outside_window",
-            leg if self.rests[i] <= now && !leg.provider.is_ready() => "not_reachable_here",
-            _ => self.held[i].as_deref().unwrap_or("account_rests"),
+        self.ready_at = ready.collect();
+        self.ready = self.ready_at.iter().map(|t| *t <= now).collect();
+        self.next_leg()
+    }
+
+    /// Sleeps until an account may be used again.
+    fn rest(&mut self, now: Timestamp) {
+        let later = self.ready_at.iter().copied().enumerate().filter(|(_, t)| *t > now);
+        let Some((i, at)) = later.min_by_key(|(_, t)| *t) else { return };
+        let leg = &self.campaign.inner.legs[i];
+        let why = match self.held[i].as_deref() {
+            _ if !leg.policy.window.contains(now.millis()) => "outside_window",
+            _ if self.rests[i] <= now && !leg.provider.is_ready() => "not_reachable_here",
+            held => held.unwrap_or("account_rests"),
         };
         if self.idle() || why != "outside_window" {
             let why = why.to_owned();
-            let _ = self.wait(now, *at, &why);
+            let _ = self.wait(now, at, &why);
         }
-        None
     }
 
     fn next_leg(&self) -> Option<usize> {
-        self.shares.next(&self.ready, |leg| self.batch(leg))
+        // One that waits for its pace alone keeps its rank: what it may carry is not for those behind it.
+        let waits = |i: usize| self.paced[i] && !self.ready[i] && self.ready_at[i] == self.rests[i];
+        self.shares.next(&self.ready, waits, |leg| self.batch(leg))
     }
 
     /// No account may be used: what a dead worker left open may be what fills them, and nobody else may be there to see.
@@ -485,14 +502,17 @@ impl<'a> Runner<'a> {
             // Begun and not sent: recovery plans them again.
             self.calls.clear();
         }
-        while let Some((index, _)) = self.calls.front() {
-            let index = *index;
+        loop {
+            // One account that answers slowly holds up no other's calls.
+            let all: usize = self.in_flight.iter().sum();
+            let has_room = |leg: usize| {
+                let Leg { per_request, provider, .. } = &self.campaign.inner.legs[leg];
+                let window = if *per_request >= 50 { IN_FLIGHT_BULK } else { IN_FLIGHT_SINGLE };
+                all < window && self.in_flight[leg] < provider.at_once().max(1)
+            };
+            let next = self.calls.iter().position(|(leg, _)| has_room(*leg));
+            let Some((index, call)) = next.and_then(|i| self.calls.remove(i)) else { break };
             let leg = &self.campaign.inner.legs[index];
-            let window = if leg.per_request >= 50 { IN_FLIGHT_BULK } else { IN_FLIGHT_SINGLE };
-            if self.in_flight.iter().sum::<usize>() >= window || self.in_flight[index] >= leg.provider.at_once() {
-                break;
-            }
-            let Some((_, call)) = self.calls.pop_front() else { break };
             self.in_flight[index] += 1;
             let ledger = &self.campaign.inner.ledger;
             let halted = Arc::clone(&self.halted);
@@ -599,12 +619,14 @@ impl<'a> Runner<'a> {
                 let legs = if on == "account" { leg..leg + 1 } else { 0..self.rests.len() };
                 let why = format!("{on} held: {reason}");
                 self.rests[legs.clone()].fill(until);
+                self.paced[legs.clone()].fill(false);
                 self.held[legs].fill(Some(why.clone()));
                 self.progress.waiting = Some(why);
                 self.publish();
             }
-            Ok(Turn::Wait { until }) => {
+            Ok(Turn::Wait { paced, until }) => {
                 self.rests[leg] = until;
+                self.paced[leg] = paced;
                 self.held[leg] = None;
             }
             Err(StoreError::LostLease) => {

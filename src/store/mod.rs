@@ -494,7 +494,8 @@ pub struct BeginAsk {
     pub concurrency: u32,
     /// At most so many calls of the account begun a second, over all workers of the store; 0 is no limit.
     pub calls_per_second: u32,
-    /// How much of the account's pace a number takes: 1, or as many segments as it is sent where those are counted.
+    /// 0 where the account's pace counts numbers. Where it counts segments: so many are expected of a number, and those of
+    /// its row are counted.
     pub pace_each: u16,
     /// Budget of the campaign in ten-thousandths of a yuan; `None` is unlimited.
     pub budget: Option<u64>,
@@ -550,6 +551,8 @@ pub enum Begun {
     },
     /// The account rests, its pace is used up, or its calls under way are as many as may be; nothing was begun.
     Wait {
+        /// Whether it is well, and only its pace is used up.
+        paced: bool,
         /// Until then.
         until: Timestamp,
     },

@@ -123,6 +123,7 @@ list! { $
     a_paused_or_cancelled_campaign_begins_nothing
     a_pace_is_shared_by_campaigns_and_workers
     segments_take_of_the_pace_what_they_are
+    what_no_call_was_left_for_is_looked_at_again_and_has_used_up_nothing
     calls_a_second_are_counted_over_campaigns_and_workers
     calls_under_way_are_counted_over_campaigns_and_workers
     what_an_account_may_not_carry_stays_planned_for_another
@@ -257,20 +258,45 @@ impl Bench {
     }
 
     async fn plan(&self, shop: &ShopHandle, name: &str, people: impl IntoIterator<Item = u64>) -> Planned {
+        self.plan_as(shop, name, people, |_| (0, 1)).await
+    }
+
+    /// `shape` says variant and parts.
+    async fn plan_as(
+        &self,
+        shop: &ShopHandle,
+        name: &str,
+        people: impl IntoIterator<Item = u64>,
+        shape: impl Fn(u64) -> (u8, u8),
+    ) -> Planned {
         let key = shop.row().key;
-        let row = self.write_plan(shop, name, people).await;
+        let row = self.write_plan(shop, name, people, shape).await;
         let row = sure(async || self.store.plan_ready(row.key, [1; 32], 0).await).await;
         let lease = self.claim(&self.store, &row).await;
         let shop = sure(async || self.store.shop_by_key(key).await).await.expect("the shop");
         Planned { row, shop, lease }
     }
 
-    async fn write_plan(&self, shop: &ShopHandle, name: &str, people: impl IntoIterator<Item = u64>) -> CampaignRow {
+    async fn write_plan(
+        &self,
+        shop: &ShopHandle,
+        name: &str,
+        people: impl IntoIterator<Item = u64>,
+        shape: impl Fn(u64) -> (u8, u8),
+    ) -> CampaignRow {
         let name = CampaignName::new(name).expect("a name");
         let row = sure(async || self.store.open_campaign(shop.row().key, &name, b"spec".to_vec()).await).await;
         let mut rows: Vec<PlanRow> = people
             .into_iter()
-            .map(|n| PlanRow { rid: self.rid(n), position: n, line: None, variant: 0, parts: 1, sealed: vec![1] })
+            .map(|n| (n, shape(n)))
+            .map(|(n, (variant, parts))| PlanRow {
+                rid: self.rid(n),
+                position: n,
+                line: None,
+                variant,
+                parts,
+                sealed: vec![1],
+            })
             .collect();
         rows.sort_by_key(|r| r.rid);
         sure(async || self.store.plan(row.key, rows.clone(), Vec::new()).await).await;
@@ -344,7 +370,7 @@ impl Bench {
     /// As [`begin_any`](Self::begin_any), once the account has rested.
     async fn begin(&self, of: &Planned, limit: usize, per_request: usize) -> BegunRows {
         match self.begin_any(of, limit, per_request).await {
-            Begun::Wait { until } => {
+            Begun::Wait { until, .. } => {
                 self.clock.set(until);
                 rows(self.begin_any(of, limit, per_request).await)
             }
@@ -1167,7 +1193,7 @@ async fn a_budget_is_never_exceeded(b: Bench) {
         let rows = match b.begin_at(&b.store, ask).await.expect("the store begins") {
             Begun::Rows(rows) => rows,
             Begun::Held { .. } => panic!("nothing is held"),
-            Begun::Wait { until } => {
+            Begun::Wait { until, .. } => {
                 b.clock.set(until);
                 continue;
             }
@@ -1220,32 +1246,72 @@ async fn a_paused_or_cancelled_campaign_begins_nothing(b: Bench) {
 }
 
 async fn a_pace_is_shared_by_campaigns_and_workers(b: Bench) {
-    let (numbers, seconds) = two_workers(&b, 5, |of| b.ask(of, 10, 10)).await;
+    let (numbers, seconds) = two_workers(&b, 5, 1, |of| b.ask(of, 10, 10)).await;
     assert!(numbers <= 5 * (seconds + 1), "{numbers} numbers in {seconds} seconds");
     assert!(numbers >= 5, "the pace lets nothing pass");
 }
 
 async fn segments_take_of_the_pace_what_they_are(b: Bench) {
-    let (numbers, seconds) = two_workers(&b, 6, |of| BeginAsk { pace_each: 3, ..b.ask(of, 10, 10) }).await;
+    let (numbers, seconds) = two_workers(&b, 6, 3, |of| BeginAsk { pace_each: 3, ..b.ask(of, 10, 10) }).await;
     assert!(numbers <= 2 * (seconds + 1), "{numbers} numbers of three segments in {seconds} seconds");
     assert!(numbers >= 2, "the pace lets nothing pass");
 }
 
+async fn what_no_call_was_left_for_is_looked_at_again_and_has_used_up_nothing(b: Bench) {
+    let shop = b.shop("shop-1", "owner-1").await;
+    b.account(10).await;
+    for n in 0..30 {
+        b.consent(&shop, n).await;
+    }
+    // Two texts, of which one call carries one.
+    let c = b.plan_as(&shop, "campaign-1", 0..30, |n| (u8::from(n % 3 > 0), 1)).await;
+    let ask = |from: Option<Rid>| {
+        let ask = BeginAsk { calls_per_second: 100, budget: Some(20 * 390), price: 390, ..b.ask(&c, 30, 30) };
+        let references = vec![Reference::fresh(&b.clock)];
+        let renditions = vec![[2; 32]; 2];
+        BeginAsk { references, renditions, from: from.unwrap_or(ask.from), ..ask }
+    };
+    let (mut from, mut each, mut begun) = (None, Vec::new(), 0);
+    for _ in 0..60 {
+        match b.begin_at(&b.store, || ask(from)).await.expect("begins") {
+            Begun::Rows(rows) => {
+                each.extend(rows.requests.iter().map(|r| (r.variant, r.rows.len())));
+                for request in &rows.requests {
+                    b.settle(request, accepted(), false).await;
+                }
+                begun = b.count(&c, State::Accepted).await + b.count(&c, State::Begun).await;
+                // A begin whose answer was lost has rows and budget for a while that nobody sees.
+                let all_seen = begun == each.iter().map(|(_, n)| *n).sum::<usize>();
+                assert!(!(rows.budget_exhausted && all_seen) || begun == 20, "{each:?}: there is budget for twenty");
+                from = rows.next;
+            }
+            Begun::Wait { until, .. } => b.clock.set(until),
+            Begun::Held { .. } => panic!("nothing is held"),
+        }
+        if begun == 20 {
+            break;
+        }
+        sure(async || b.store.recover().await).await;
+    }
+    assert_eq!(begun, 20, "all that the budget allows: {each:?}");
+}
+
 async fn calls_a_second_are_counted_over_campaigns_and_workers(b: Bench) {
     // A call carries one number.
-    let (calls, seconds) = two_workers(&b, 0, |of| BeginAsk { calls_per_second: 4, ..b.ask(of, 10, 1) }).await;
+    let (calls, seconds) = two_workers(&b, 0, 1, |of| BeginAsk { calls_per_second: 4, ..b.ask(of, 10, 1) }).await;
     assert!(calls <= 4 * seconds + 1, "{calls} calls in {seconds} seconds");
     assert!(calls >= 4, "the platform's rate lets nothing pass");
 }
 
 /// What two workers begin, each of its own campaign, in three seconds and a little.
-async fn two_workers(b: &Bench, pace: u32, ask: impl Fn(&Planned) -> BeginAsk) -> (usize, usize) {
-    let (shop, c) = b.ready(20).await;
+async fn two_workers(b: &Bench, pace: u32, parts: u8, ask: impl Fn(&Planned) -> BeginAsk) -> (usize, usize) {
+    let shop = b.shop("shop-1", "owner-1").await;
     b.account(pace).await;
-    for n in 20..40 {
+    for n in 0..40 {
         b.consent(&shop, n).await;
     }
-    let mut second = b.plan(&shop, "campaign-2", 20..40).await;
+    let c = b.plan_as(&shop, "campaign-1", 0..20, |_| (0, parts)).await;
+    let mut second = b.plan_as(&shop, "campaign-2", 20..40, |_| (0, parts)).await;
     let other = b.another();
     sure(async || b.store.release(vec![second.lease.clone()]).await).await;
     second.lease = b.claim(&other, &second.row).await;
@@ -1291,7 +1357,7 @@ async fn calls_under_way_are_counted_over_campaigns_and_workers(b: Bench) {
     assert_eq!((third.requests.len(), begun(&third)), (1, 2), "the other worker has one call left");
     for (store, of) in [(&b.store, &c), (&other, &second)] {
         match b.begin_at(store, || ask(of)).await.expect("begins") {
-            Begun::Wait { until } => assert!(until > b.clock.now()),
+            Begun::Wait { until, .. } => assert!(until > b.clock.now()),
             more @ (Begun::Held { .. } | Begun::Rows(_)) => panic!("more calls than may be: {more:?}"),
         }
     }
@@ -1323,7 +1389,7 @@ impl Bench {
     /// While the probe is under way nothing else is begun.
     async fn no_other(&self, of: &Planned) {
         match self.begin_any(of, 10, 10).await {
-            Begun::Wait { until } => assert!(until > self.clock.now()),
+            Begun::Wait { until, .. } => assert!(until > self.clock.now()),
             more @ (Begun::Held { .. } | Begun::Rows(_)) => panic!("two probes at a time: {more:?}"),
         }
     }
@@ -1334,7 +1400,7 @@ async fn calls_that_never_left_open_the_breaker_too(b: Bench) {
     for request in &b.begin(&c, 3, 1).await.requests {
         b.settle(request, unsent(), false).await;
     }
-    let Begun::Wait { until } = b.begin_any(&c, 10, 10).await else { panic!("the breaker stayed closed") };
+    let Begun::Wait { until, .. } = b.begin_any(&c, 10, 10).await else { panic!("the breaker stayed closed") };
     b.clock.set(until);
     let probe = b.begin(&c, 10, 10).await;
     assert_eq!((probe.requests.len(), begun(&probe)), (1, 1), "the probe is one row");
@@ -1350,14 +1416,14 @@ async fn three_doubts_open_the_breaker_and_one_row_probes(b: Bench) {
     for request in &rows.requests {
         b.settle(request, doubt(), false).await;
     }
-    let Begun::Wait { until } = b.begin_any(&c, 10, 10).await else { panic!("the breaker stayed closed") };
+    let Begun::Wait { until, .. } = b.begin_any(&c, 10, 10).await else { panic!("the breaker stayed closed") };
     assert!(until > b.clock.now());
     b.clock.set(until);
     let probe = b.begin(&c, 10, 10).await;
     assert_eq!(begun(&probe), 1, "the probe is one row");
     b.no_other(&c).await;
     b.settle(&probe.requests[0], doubt(), false).await;
-    let Begun::Wait { until } = b.begin_any(&c, 10, 10).await else { panic!("the breaker closed on a doubt") };
+    let Begun::Wait { until, .. } = b.begin_any(&c, 10, 10).await else { panic!("the breaker closed on a doubt") };
     b.clock.set(until);
     let probe = b.begin(&c, 10, 10).await;
     assert_eq!(begun(&probe), 1);
@@ -1436,7 +1502,7 @@ async fn removing_old_campaigns_keeps_consents_and_stops(b: Bench) {
 async fn a_plan_that_was_cut_is_discarded_and_redone(b: Bench) {
     let shop = b.shop("shop-1", "owner-1").await;
     b.account(0).await;
-    let cut = b.write_plan(&shop, "campaign-1", 0..50).await;
+    let cut = b.write_plan(&shop, "campaign-1", 0..50, |_| (0, 1)).await;
     assert_eq!(cut.phase, Phase::Planning);
     let held = b.begin_at(&b.store, || {
         let lease = Lease { campaign: cut.key, shard: 0, shards: 1, epoch: 1 };

@@ -211,7 +211,7 @@ fn allowed(tx: &Tx<'_>, ask: &BeginAsk) -> Result<std::result::Result<(Account, 
         return Ok(Err(begun));
     }
     if rest > tx.now.millis() {
-        return Ok(Err(Begun::Wait { until: Timestamp::from_millis(rest) }));
+        return Ok(Err(Begun::Wait { paced: false, until: Timestamp::from_millis(rest) }));
     }
     Ok(Ok((account, spent as u64)))
 }
@@ -266,11 +266,12 @@ fn begin(tx: &Tx<'_>, mut ask: BeginAsk) -> Result<Begun> {
         Err(begun) => return Ok(begun),
     };
     match room(tx, &account, ask.concurrency)? {
-        Some(0) => return Ok(Begun::Wait { until: tx.now.plus(BUSY) }),
+        Some(0) => return Ok(Begun::Wait { paced: false, until: tx.now.plus(BUSY) }),
         Some(n) => ask.references.truncate(n),
         None => {}
     }
-    let (number_us, call_us) = (each_us(account.pace) * i64::from(ask.pace_each), each_us(ask.calls_per_second));
+    let (unit_us, call_us) = (each_us(account.pace), each_us(ask.calls_per_second));
+    let number_us = unit_us * i64::from(ask.pace_each.max(1));
     // A platform counts its calls over a second, so that only a tenth of a second's may come at once.
     let (numbers, calls) = (paced(&account, tx.now, number_us, 1_000_000), paced(&account, tx.now, call_us, 100_000));
     let mut limit = match (numbers, calls) {
@@ -278,8 +279,8 @@ fn begin(tx: &Tx<'_>, mut ask: BeginAsk) -> Result<Begun> {
             ask.references.truncate(calls);
             ask.limit.min(numbers).min(ask.references.len().saturating_mul(ask.per_request.max(1)))
         }
-        (Err(until), Ok(_)) | (Ok(_), Err(until)) => return Ok(Begun::Wait { until }),
-        (Err(numbers), Err(calls)) => return Ok(Begun::Wait { until: numbers.max(calls) }),
+        (Err(until), Ok(_)) | (Ok(_), Err(until)) => return Ok(Begun::Wait { paced: true, until }),
+        (Err(numbers), Err(calls)) => return Ok(Begun::Wait { paced: true, until: numbers.max(calls) }),
     };
     if account.probing {
         limit = limit.min(1);
@@ -295,18 +296,18 @@ fn begin(tx: &Tx<'_>, mut ask: BeginAsk) -> Result<Begun> {
     };
     let mut left = ask.budget.map(|b| b.saturating_sub(spent));
     let rows = decide(tx, &ask, limit, &mut left, &mut out)?;
-    let n = rows.len();
-    let cost = record(tx, &ask, &account, rows, &mut out)?;
+    let (n, parts) = record(tx, &ask, &account, rows, &mut out)?;
     if n > 0 {
+        let units = if ask.pace_each == 0 { n } else { parts };
         // One bucket for both limits: what takes longer empties it.
-        let taken_us = (n as i64 * number_us).max(out.requests.len() as i64 * call_us);
+        let taken_us = (units as i64 * unit_us).max(out.requests.len() as i64 * call_us);
         if taken_us > 0 {
             let tat = account.tat.max(tx.now.millis() * 1_000) + taken_us;
             tx.run("UPDATE account SET tat = ?2 WHERE id = ?1", (account.id, tat))?;
         }
         tx.run(
             "UPDATE campaign SET spent = spent + ?2, last_begun = ?3 WHERE id = ?1",
-            (ask.lease.campaign.0, cost as i64, tx.now.millis()),
+            (ask.lease.campaign.0, (parts * u64::from(ask.price)) as i64, tx.now.millis()),
         )?;
     }
     Ok(Begun::Rows(out))
@@ -402,7 +403,14 @@ fn decide(tx: &Tx<'_>, ask: &BeginAsk, limit: usize, left: &mut Option<u64>, out
 }
 
 /// Writes requests, rows and persons; the cost of all.
-fn record(tx: &Tx<'_>, ask: &BeginAsk, account: &Account, mut rows: Vec<Row>, out: &mut BegunRows) -> Result<u64> {
+/// How many were begun, and their parts.
+fn record(
+    tx: &Tx<'_>,
+    ask: &BeginAsk,
+    account: &Account,
+    mut rows: Vec<Row>,
+    out: &mut BegunRows,
+) -> Result<(u64, u64)> {
     // Rows of one text ride together; a row that was in a refused bulk rides with at most half as many.
     rows.sort_by_key(|r| (r.variant, r.at_most));
     let mut groups: Vec<Vec<Row>> = Vec::new();
@@ -416,7 +424,15 @@ fn record(tx: &Tx<'_>, ask: &BeginAsk, account: &Account, mut rows: Vec<Row>, ou
             _ => groups.push(vec![row]),
         }
     }
-    let mut cost = 0;
+    // More groups than calls may be made: the largest go. What is over stays planned, is looked at again, and has not
+    // used up any budget.
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    let over = groups.split_off(groups.len().min(ask.references.len()));
+    if let Some(first) = over.iter().flatten().map(|row| row.rid).min() {
+        out.next = Some(first);
+        out.budget_exhausted = false;
+    }
+    let (mut n, mut parts) = (0, 0);
     let mut buffer = Vec::with_capacity(256);
     let prepare = |sql| tx.conn.prepare_cached(sql).map_err(error);
     let mut person = prepare("UPDATE recipient SET ver = ver + 1, facts = ?2 WHERE rid = ?1")?;
@@ -425,7 +441,6 @@ fn record(tx: &Tx<'_>, ask: &BeginAsk, account: &Account, mut rows: Vec<Row>, ou
         "UPDATE message SET state = 1, due = 0, request = ?3, grant_key = ?4 WHERE campaign = ?1 AND rid = ?2
          AND state = 0 AND request IS NULL",
     )?;
-    // More kinds of rows than references: what is over stays planned and comes with the next begin.
     for (group, reference) in groups.into_iter().zip(&ask.references) {
         let Some(first) = group.first() else { continue };
         let variant = first.variant;
@@ -457,10 +472,11 @@ fn record(tx: &Tx<'_>, ask: &BeginAsk, account: &Account, mut rows: Vec<Row>, ou
                 // Found by a scan and not by its key: in a damaged index it would be begun again and again.
                 return Err(corrupt());
             }
-            cost += u64::from(row.parts) * u64::from(ask.price);
+            n += 1;
+            parts += u64::from(row.parts);
             begun.push(BegunRow { rid: row.rid, sealed: row.sealed, clearance: row.clearance });
         }
         out.requests.push(BegunRequest { key, reference: *reference, variant, rows: begun });
     }
-    Ok(cost)
+    Ok((n, parts))
 }

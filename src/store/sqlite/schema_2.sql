@@ -26,6 +26,7 @@ ALTER TABLE handle ADD COLUMN segments INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE handle ADD COLUMN told INTEGER;
 CREATE INDEX handle_person ON handle (request, rid, segment);
 -- Requests of which some were found to be taken after a doubt: they wait for reports as well.
+UPDATE request SET report_due = NULL WHERE state <> 1;
 DROP INDEX request_report_due;
 CREATE INDEX request_report_due ON request (report_due) WHERE report_due IS NOT NULL;
 -- A program that does not know the registry would give an extension twice and send from one that it was not given.

@@ -272,7 +272,7 @@ impl<'a> Settler<'a> {
 
     fn request(&self, call: &Call, state: RequestState, v: &Verdict, report_due: Option<Timestamp>) -> Result<()> {
         let code = Some(&v.code).filter(|c| !c.is_empty());
-        let sql = "UPDATE request SET state = ?2, code = ?3, provider_id = ?4, report_due = ?5 WHERE id = ?1";
+        let sql = "UPDATE request SET state = ?2, code = ?3, provider_id = ?4, report_due = coalesce(?5, report_due) WHERE id = ?1";
         let due = report_due.map(Timestamp::millis);
         self.tx.run(sql, (call.key, state as u8, code, id_of_all(v), due)).map(drop)
     }
@@ -292,7 +292,7 @@ impl<'a> Settler<'a> {
     /// Gives a row a state of its own; one that is known to have been taken keeps that.
     fn row(&self, call: &Call, rid: Rid, state: State, code: &str) -> Result<usize> {
         let sql = "UPDATE message SET state = ?4, code = ?5, settled = ?6 WHERE campaign = ?1 AND rid = ?2
-                   AND request = ?3 AND state NOT IN (2, 3, 4)";
+                   AND request = ?3 AND state NOT IN (2, 3, 4, 10)";
         let now = self.tx.now.millis();
         self.tx.run(sql, (call.campaign, &rid.0[..], call.key, state.to_u8(), code, now))
     }
@@ -746,6 +746,9 @@ fn resolve(s: &mut Settler<'_>, call: &Call, rid: Option<Rid>, to: &Resolution) 
                 s.row(call, *rid, State::Accepted, "")?;
                 let v = Verdict { id: id.clone(), ..Verdict::accepted("") };
                 s.handles(call, &v, *rid)?;
+            }
+            if rids.is_empty() {
+                return Ok(0);
             }
             let sql = "UPDATE request SET report_due = max(coalesce(report_due, 0), ?2) WHERE id = ?1
                        RETURNING reference";
