@@ -18,6 +18,7 @@ use optin106::testing::gateway::{Script, Step};
 use optin106::testing::mock::{Fault, MockProvider};
 use optin106::{Audience, Campaign, Money, Purpose};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 async fn plan(w: &World, name: &str, n: u64) -> Campaign {
     w.shop
@@ -465,43 +466,56 @@ async fn an_account_that_waits_for_its_pace_keeps_its_rank() {
 #[tokio::test]
 async fn a_slow_account_holds_up_no_other() {
     let w = World::new().await;
-    w.consents(60).await;
-    let slow = Narrow(MockProvider::new("slow").profile(|p| p.same_text_max = 1).clock(Arc::new(w.clock.clone())));
-    slow.0.repeat(60, &Fault::Hang(std::time::Duration::from_secs(1)));
-    let quick = MockProvider::new("quick").profile(|p| p.same_text_max = 1).clock(Arc::new(w.clock.clone()));
-    w.optin.add_account(&account("a"), Arc::new(slow.clone()), AccountSettings::default()).await.unwrap();
+    w.consents(300).await;
+    let calls = Arc::<AtomicUsize>::default();
+    let of = |name, slow| {
+        let mock = MockProvider::new(name).profile(|p| p.same_text_max = 1).clock(Arc::new(w.clock.clone()));
+        Counted { mock, slow, calls: Arc::clone(&calls), seen: Arc::default() }
+    };
+    let (slow, quick) = (of("slow", true), of("quick", false));
+    w.optin.add_account(&account("a"), Arc::new(slow), AccountSettings::default()).await.unwrap();
     w.optin.add_account(&account("b"), Arc::new(quick.clone()), AccountSettings::default()).await.unwrap();
-    let campaign = routed(&w, 60, |c| c.via([(account("a"), 1), (account("b"), 9)])).await;
-    let report = campaign.run().await.unwrap();
-    assert_eq!(report.figures.count(State::Accepted), 60);
-    let unsent = quick.submitted().len() - quick.sent().len();
-    assert_eq!(unsent, 0, "its calls waited behind the slow one's until it was too late");
+    let campaign = routed(&w, 300, |c| c.via([(account("a"), 1), (account("b"), 1)])).await;
+    assert_eq!(campaign.run().await.unwrap().figures.count(State::Accepted), 300);
+    let seen = quick.seen.lock().unwrap()[49];
+    assert!(seen < 20, "fifty of the quick one's calls waited for {seen} of the slow one's");
 }
 
-/// One call at a time is of use to it.
+/// Tells how many calls the slow one had made at each call of the quick one.
 #[derive(Clone, Debug)]
-struct Narrow(MockProvider);
+struct Counted {
+    mock: MockProvider,
+    slow: bool,
+    calls: Arc<AtomicUsize>,
+    seen: Arc<std::sync::Mutex<Vec<usize>>>,
+}
 
 #[async_trait::async_trait]
-impl Provider for Narrow {
+impl Provider for Counted {
     fn profile(&self) -> &Profile {
-        Provider::profile(&self.0)
+        Provider::profile(&self.mock)
     }
 
     fn at_once(&self) -> usize {
-        1
+        if self.slow { 1 } else { usize::MAX }
     }
 
     async fn submit(&self, request: Request<'_>) -> Answer {
-        self.0.submit(request).await
+        let calls = self.calls.fetch_add(usize::from(self.slow), Ordering::SeqCst);
+        if self.slow {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        } else {
+            self.seen.lock().unwrap().push(calls);
+        }
+        self.mock.submit(request).await
     }
 
     async fn lookup(&self, asked: &[Asked<'_>]) -> Vec<Found> {
-        self.0.lookup(asked).await
+        self.mock.lookup(asked).await
     }
 
     fn inbound(&self, call: &HttpCall) -> Result<Callback, InboundError> {
-        self.0.inbound(call)
+        self.mock.inbound(call)
     }
 }
 

@@ -70,22 +70,24 @@ impl Shares {
         Self { given: vec![0.0; places.len()], places }
     }
 
-    /// The leg for the next rows: `ready`, whether one that is not `waits` in its rank, and `batch`, the most rows that a
-    /// begin of it takes, are by leg.
+    /// The leg for the next rows, by leg: which are `ready`; which are `full`, and keep their share; which `waits`, and keeps
+    /// its rank alone; and the most rows that a begin of it takes.
     pub(super) fn next(
         &self,
         ready: &[bool],
+        full: &[bool],
         waits: impl Fn(usize) -> bool,
         batch: impl Fn(usize) -> usize,
     ) -> Option<usize> {
-        let counts = |i: &usize| ready[*i] || waits(*i);
+        let counts = |i: &usize| ready[*i] || full[*i] || waits(*i);
         let first = (0..self.places.len()).filter(counts).map(|i| self.places[i].rank).min()?;
-        let legs = || self.of(first).filter(|i| ready[*i]);
+        let legs = || self.of(first).filter(|i| ready[*i] || full[*i]);
         let weight = |i: usize| f64::from(self.places[i].weight);
         let mean = legs().map(|i| self.given[i]).sum::<f64>() / legs().map(weight).sum::<f64>();
         let used_up = |i: usize| (self.given[i] + batch(i) as f64) / weight(i);
         // A thousandth of a row: fractions do not add up exactly.
-        legs().filter(|i| self.given[*i] <= mean * weight(*i) + 1e-3).min_by(|a, b| used_up(*a).total_cmp(&used_up(*b)))
+        let due = |i: &usize| ready[*i] && self.given[*i] <= mean * weight(*i) + 1e-3;
+        legs().filter(due).min_by(|a, b| used_up(*a).total_cmp(&used_up(*b)))
     }
 
     /// `rows` were asked for through `leg`; less than 0 when they were not found after all.
@@ -111,6 +113,8 @@ impl Shares {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    const NONE_FULL: [bool; 8] = [false; 8];
 
     #[test]
     fn what_was_stored_before_there_were_weights_is_still_read() {
@@ -145,7 +149,7 @@ mod tests {
             let mut rows = vec![0usize; weights.len()];
             let of: f64 = weights.iter().map(|w| f64::from(*w)).sum();
             for part in begins {
-                let leg = shares.next(&ready, |_| false, |_| batch).expect("all are ready");
+                let leg = shares.next(&ready, &NONE_FULL, |_| false, |_| batch).expect("all are ready");
                 let n = if full { batch } else { ((batch as f64 * part).ceil() as usize).max(1) };
                 shares.give(leg, batch as f64, &ready);
                 shares.give(leg, n as f64 - batch as f64, &ready);
@@ -173,7 +177,7 @@ mod tests {
                 let of: f64 = weights.iter().zip(&ready).filter(|(_, r)| **r).map(|(w, _)| f64::from(*w)).sum();
                 let mut rows = vec![0usize; weights.len()];
                 for _ in 0..begins {
-                    let leg = shares.next(&ready, |_| false, |_| 1).expect("one is ready");
+                    let leg = shares.next(&ready, &NONE_FULL, |_| false, |_| 1).expect("one is ready");
                     shares.give(leg, 1.0, &ready);
                     rows[leg] += 1;
                 }
@@ -190,12 +194,12 @@ mod tests {
     fn a_later_rank_carries_only_while_no_earlier_one_is_ready() {
         let place = |rank| Place { rank, weight: 1 };
         let shares = Shares::new(vec![place(0), place(1), place(0)]);
-        assert_eq!(shares.next(&[true, true, true], |_| false, |_| 1), Some(0));
-        assert_eq!(shares.next(&[false, true, true], |_| false, |_| 1), Some(2));
-        assert_eq!(shares.next(&[false, true, false], |_| false, |_| 1), Some(1));
-        assert_eq!(shares.next(&[false, false, false], |_| false, |_| 1), None);
+        assert_eq!(shares.next(&[true, true, true], &NONE_FULL, |_| false, |_| 1), Some(0));
+        assert_eq!(shares.next(&[false, true, true], &NONE_FULL, |_| false, |_| 1), Some(2));
+        assert_eq!(shares.next(&[false, true, false], &NONE_FULL, |_| false, |_| 1), Some(1));
+        assert_eq!(shares.next(&[false, false, false], &NONE_FULL, |_| false, |_| 1), None);
         // One that waits for its pace keeps those behind it from its rows, and its like goes on.
-        assert_eq!(shares.next(&[false, true, false], |i| i == 0, |_| 1), None);
-        assert_eq!(shares.next(&[false, true, true], |i| i == 0, |_| 1), Some(2));
+        assert_eq!(shares.next(&[false, true, false], &NONE_FULL, |i| i == 0, |_| 1), None);
+        assert_eq!(shares.next(&[false, true, true], &NONE_FULL, |i| i == 0, |_| 1), Some(2));
     }
 }

@@ -141,6 +141,8 @@ struct Runner<'a> {
     rests: Vec<Timestamp>,
     /// Per leg: whether it is well and only its pace was used up: it keeps its rank while it waits.
     paced: Vec<bool>,
+    /// Per leg: whether enough of what was begun through it waits to leave. It keeps its share meanwhile.
+    full: Vec<bool>,
     /// Per leg: when it may be used again.
     ready_at: Vec<Timestamp>,
     /// Per leg: what is held and why, when that is why it rests.
@@ -195,6 +197,7 @@ impl Campaign {
             sleeping: false,
             rests: vec![Timestamp::EPOCH; legs],
             paced: vec![false; legs],
+            full: vec![false; legs],
             ready_at: vec![Timestamp::EPOCH; legs],
             held: vec![None; legs],
             ready: vec![true; legs],
@@ -278,11 +281,6 @@ impl<'a> Runner<'a> {
             let reachable = self.campaign.inner.legs.iter().any(|leg| leg.provider.is_ready());
             return if reachable { self.recover().await } else { self.leave_to_others(now).await };
         }
-        // What is begun must leave within W: no more waits here than leaves in a fraction of a second.
-        let queued: usize = self.calls.iter().map(|(_, c)| c.len()).sum();
-        if queued >= leg.map_or(self.rate.2, |leg| self.batch(leg)) {
-            return Ok(());
-        }
         if self.shards.is_empty() && !self.claim().await? {
             return self.nothing_left(now).await;
         }
@@ -293,7 +291,7 @@ impl<'a> Runner<'a> {
         while self.begins < BEGINS && !self.budget_out {
             // A pass through a leg that will soon be ready again waits for it, and holds up no other.
             let soon = |leg: usize| !self.ready[leg] && self.rests[leg] > now && self.rests[leg] <= now.plus(IDLE);
-            let waits = |s: &Shard| s.only.map_or(leg.is_none(), soon);
+            let waits = |s: &Shard| s.only.map_or(leg.is_none(), |only| self.full[only] || soon(only));
             let Some(i) = self.shards.iter().position(|s| !s.busy && s.cursor.is_some() && !waits(s)) else { break };
             match (self.shards[i].only, leg) {
                 (Some(only), _) if self.ready[only] => self.begin(i, only),
@@ -309,8 +307,9 @@ impl<'a> Runner<'a> {
                 }
             }
         }
-        if self.begins == 0 && !self.budget_out && self.shards.iter().any(|s| s.cursor.is_some()) {
-            // All that there is to begin waits for a leg.
+        let waits = self.begins == 0 && !self.budget_out && self.shards.iter().any(|s| s.cursor.is_some());
+        if waits && !self.full.contains(&true) {
+            // All that there is to begin waits for a leg, and no call's end will tell.
             let until = self.rests.iter().filter(|rest| **rest > now).min().map_or(SOON, |rest| rest.since(now));
             self.sleep(until.clamp(Duration::from_millis(1), IDLE));
         }
@@ -338,12 +337,21 @@ impl<'a> Runner<'a> {
         let here = |leg: &Leg| if leg.provider.is_ready() { now } else { now.plus(ELSEWHERE) };
         let ready = legs.iter().zip(&self.rests).map(|(l, r)| window(l).max(*r).max(here(l)));
         self.ready_at = ready.collect();
-        self.ready = self.ready_at.iter().map(|t| *t <= now).collect();
+        // What is begun must leave within W: no more of a leg waits here than leaves in a fraction of a second.
+        let mut queued = vec![0; legs.len()];
+        self.calls.iter().for_each(|(leg, call)| queued[*leg] += call.len());
+        let full = queued.into_iter().enumerate().map(|(leg, n)| n >= self.batch(leg));
+        self.full = full.zip(&self.ready_at).map(|(full, t)| full && *t <= now).collect();
+        self.ready = self.ready_at.iter().zip(&self.full).map(|(t, full)| *t <= now && !full).collect();
         self.next_leg()
     }
 
     /// Sleeps until an account may be used again.
     fn rest(&mut self, now: Timestamp) {
+        if self.full.contains(&true) {
+            // The end of one of its calls is what is waited for.
+            return;
+        }
         let later = self.ready_at.iter().copied().enumerate().filter(|(_, t)| *t > now);
         let Some((i, at)) = later.min_by_key(|(_, t)| *t) else { return };
         let leg = &self.campaign.inner.legs[i];
@@ -358,10 +366,15 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Per leg: whether it takes part in the sharing.
+    fn here(&self) -> Vec<bool> {
+        self.ready.iter().zip(&self.full).map(|(ready, full)| *ready || *full).collect()
+    }
+
     fn next_leg(&self) -> Option<usize> {
         // One that waits for its pace alone keeps its rank: what it may carry is not for those behind it.
         let waits = |i: usize| self.paced[i] && !self.ready[i] && self.ready_at[i] == self.rests[i];
-        self.shares.next(&self.ready, waits, |leg| self.batch(leg))
+        self.shares.next(&self.ready, &self.full, waits, |leg| self.batch(leg))
     }
 
     /// No account may be used: what a dead worker left open may be what fills them, and nobody else may be there to see.
@@ -471,7 +484,7 @@ impl<'a> Runner<'a> {
         self.begins += 1;
         let lease = of.lease.clone();
         let asked = self.batch(leg);
-        self.shares.give(leg, asked as f64, &self.ready);
+        self.shares.give(leg, asked as f64, &self.here());
         let halted = Arc::clone(&self.halted);
         self.steps.push(Box::pin(async move {
             let turn = campaign.inner.ledger.begin(&lease, &campaign.inner.legs[leg], from, asked).await;
@@ -550,7 +563,7 @@ impl<'a> Runner<'a> {
                 self.begins -= 1;
                 let begun =
                     if let Ok(Turn::Rows { calls, .. }) = &turn { calls.iter().map(Call::len).sum() } else { 0 };
-                self.shares.give(leg, begun as f64 - asked as f64, &self.ready);
+                self.shares.give(leg, begun as f64 - asked as f64, &self.here());
                 self.begun(shard, leg, turn);
             }
             Done::Settled(settled) => {
