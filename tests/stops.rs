@@ -541,12 +541,16 @@ async fn facts_at_a_moment_are_what_was_recorded_by_then() {
 
 /// A platform that pushes one thing per line: `reply|id|phone|text` or `report|id|phone|code`.
 #[derive(Debug)]
-struct Lines(optin106::provider::Profile);
+struct Lines(optin106::provider::Profile, bool);
 
 #[async_trait::async_trait]
 impl optin106::provider::Provider for Lines {
     fn profile(&self) -> &optin106::provider::Profile {
         &self.0
+    }
+
+    fn counts_segments(&self) -> bool {
+        self.1
     }
 
     async fn submit(&self, _: optin106::provider::Request<'_>) -> optin106::provider::Answer {
@@ -588,8 +592,12 @@ impl optin106::provider::Provider for Lines {
 }
 
 fn lines() -> std::sync::Arc<Lines> {
+    lines_that(false)
+}
+
+fn lines_that(count_segments: bool) -> std::sync::Arc<Lines> {
     use optin106::provider::{Back, Documented, Form, Lookup, Profile, Writer};
-    std::sync::Arc::new(Lines(Profile {
+    let profile = Profile {
         name: "lines",
         form: Form::FreeText,
         same_text_max: 1,
@@ -607,7 +615,8 @@ fn lines() -> std::sync::Arc<Lines> {
         calls_per_second: 1,
         documented: Documented::Medium,
         source: "none: it sends nothing",
-    }))
+    };
+    std::sync::Arc::new(Lines(profile, count_segments))
 }
 
 #[tokio::test]
@@ -753,30 +762,32 @@ async fn a_record_that_fails_costs_no_other_refusal_of_its_page() {
     assert!(losses >= 3, "the failures did not meet the page: {losses}");
 }
 
-/// A report that overtakes its answer may be on one segment of several: nobody knows yet.
+/// A report that overtakes its answer may be on one segment of several, over a carrier's line: nobody knows yet.
 #[tokio::test]
-async fn early_reports_of_one_minute_are_one_failure() {
-    use optin106::inbound::{Inbound, Report};
-    let w = three_consents().await;
-    let account = AccountId::new("acc-1").unwrap();
-    w.optin.add_account(&account, lines(), Default::default()).await.unwrap();
-    let tell = async |id: &str, when| {
-        let report = Report {
-            event_id: id.to_owned(),
-            phone: phone(1),
-            provider_id: Some(id.to_owned()),
-            reference: None,
-            code: "EXPIRED".to_owned(),
-            delivered: Some(false),
-            at: when,
+async fn early_reports_of_one_minute_are_one_failure_over_a_line() {
+    for (line, counted) in [(true, [1, 1, 1]), (false, [1, 2, 2])] {
+        let w = three_consents().await;
+        let account = AccountId::new("acc-1").unwrap();
+        w.optin.add_account(&account, lines_that(line), Default::default()).await.unwrap();
+        let tell = async |id: &str, when| {
+            let report = Report {
+                event_id: id.to_owned(),
+                phone: phone(1),
+                provider_id: Some(id.to_owned()),
+                reference: None,
+                code: "EXPIRED".to_owned(),
+                delivered: Some(false),
+                at: when,
+            };
+            w.optin.take_in(&account, "lines", Inbound::Report(report)).await.unwrap();
+            w.optin.lookup(phone(1)).await.unwrap().soft_failures
         };
-        w.optin.take_in(&account, "lines", Inbound::Report(report)).await.unwrap();
-        w.optin.lookup(phone(1)).await.unwrap().soft_failures
-    };
-    w.clock.set(at(5, 10));
-    assert_eq!([tell("a", at(5, 10)).await, tell("b", at(5, 10)).await, tell("a", at(5, 10)).await], [1; 3]);
-    w.clock.set(at(6, 10));
-    assert_eq!(tell("c", at(6, 10)).await, 2);
+        w.clock.set(at(5, 10));
+        let told = [tell("a", at(5, 10)).await, tell("b", at(5, 10)).await, tell("a", at(5, 10)).await];
+        assert_eq!(told, counted, "line: {line}");
+        w.clock.set(at(6, 10));
+        assert_eq!(tell("c", at(6, 10)).await, counted[2] + 1);
+    }
 }
 
 #[tokio::test]
