@@ -516,8 +516,11 @@ impl<'a> Runner<'a> {
             self.calls.clear();
         }
         loop {
-            // One account that answers slowly holds up no other's calls.
             let all: usize = self.in_flight.iter().sum();
+            if all >= IN_FLIGHT_SINGLE {
+                break;
+            }
+            // One account that answers slowly holds up no other's calls.
             let has_room = |leg: usize| {
                 let Leg { per_request, provider, .. } = &self.campaign.inner.legs[leg];
                 let window = if *per_request >= 50 { IN_FLIGHT_BULK } else { IN_FLIGHT_SINGLE };
