@@ -272,7 +272,8 @@ impl<'a> Settler<'a> {
 
     fn request(&self, call: &Call, state: RequestState, v: &Verdict, report_due: Option<Timestamp>) -> Result<()> {
         let code = Some(&v.code).filter(|c| !c.is_empty());
-        let sql = "UPDATE request SET state = ?2, code = ?3, provider_id = ?4, report_due = coalesce(?5, report_due) WHERE id = ?1";
+        let sql = "UPDATE request SET state = ?2, code = ?3, provider_id = ?4, report_due = coalesce(?5, report_due)
+                   WHERE id = ?1";
         let due = report_due.map(Timestamp::millis);
         self.tx.run(sql, (call.key, state as u8, code, id_of_all(v), due)).map(drop)
     }
@@ -436,7 +437,8 @@ impl<'a> Settler<'a> {
         })?;
         for (source, event_id, rid, code, delivered, id) in found {
             let rid = Rid::from_slice(&rid).ok_or_else(corrupt)?;
-            join_report(self.tx, call, rid, id.as_deref(), &code, delivered)?;
+            let its = segment(self.tx, call, rid, id.as_deref())?;
+            join_report(self.tx, call, rid, its.as_ref(), &code, delivered)?;
             self.tx.run("DELETE FROM inbound WHERE source = ?1 AND event_id = ?2", (source, event_id))?;
         }
         Ok(())
@@ -469,15 +471,18 @@ fn id_of_all(v: &Verdict) -> Option<&str> {
 }
 
 /// What is known of one segment of a long message when a report on it comes.
-struct Segment {
+struct Segment<'a> {
+    id: &'a str,
     of: i64,
     told: Option<bool>,
 }
 
-fn segment(tx: &Tx<'_>, call: &Call, rid: Rid, id: &str) -> Result<Option<Segment>> {
+/// `None` where the id is not one of several segments'.
+fn segment<'a>(tx: &Tx<'_>, call: &Call, rid: Rid, id: Option<&'a str>) -> Result<Option<Segment<'a>>> {
+    let Some(id) = id else { return Ok(None) };
     let sql = "SELECT segments, told FROM handle WHERE account = ?1 AND provider_id = ?2 AND rid = ?3 AND request = ?4
                AND segments > 1";
-    tx.one(sql, (call.account, id, &rid.0[..], call.key), |r| Ok(Segment { of: r.get(0)?, told: r.get(1)? }))
+    tx.one(sql, (call.account, id, &rid.0[..], call.key), |r| Ok(Segment { id, of: r.get(0)?, told: r.get(1)? }))
 }
 
 /// Joins a report to its row, by way of the message where it is on one segment; whether it said something new.
@@ -485,21 +490,17 @@ fn join_report(
     tx: &Tx<'_>,
     call: &Call,
     rid: Rid,
-    id: Option<&str>,
+    its: Option<&Segment<'_>>,
     code: &str,
     delivered: Option<bool>,
 ) -> Result<bool> {
-    let its = match id {
-        Some(id) => segment(tx, call, rid, id)?.map(|s| (id, s)),
-        None => None,
-    };
-    let Some((id, its)) = its else { return apply_report(tx, call.campaign, call.key, rid, code, delivered) };
+    let Some(its) = its else { return apply_report(tx, call.campaign, call.key, rid, code, delivered) };
     // Nothing final, told before, or a delivery taken back.
     let Some(says) = delivered.filter(|says| its.told.is_none() || its.told == Some(false) && *says) else {
         return Ok(false);
     };
     let sql = "UPDATE handle SET told = ?5 WHERE account = ?1 AND provider_id = ?2 AND rid = ?3 AND request = ?4";
-    tx.run(sql, (call.account, id, &rid.0[..], call.key, says))?;
+    tx.run(sql, (call.account, its.id, &rid.0[..], call.key, says))?;
     let sql = "SELECT count(*) FROM handle WHERE request = ?1 AND rid = ?2 AND told = ?3";
     let alike: i64 = tx.one(sql, (call.key, &rid.0[..], says), |r| r.get(0))?.unwrap_or(0);
     // The first failure is the message's.
@@ -799,16 +800,12 @@ fn report(tx: &Tx<'_>, ask: &ReportAsk) -> Result<Joined> {
     }
     found.sort_by_key(|(is_anothers, _)| *is_anothers);
     if let Some((_, call)) = found.first() {
-        let id = ask.provider_id.as_deref();
-        let of_segments = match id {
-            Some(id) => segment(tx, call, ask.rid, id)?.is_some(),
-            None => false,
-        };
-        let new = join_report(tx, call, ask.rid, id, &ask.code, ask.delivered)?;
+        let its = segment(tx, call, ask.rid, ask.provider_id.as_deref())?;
+        let new = join_report(tx, call, ask.rid, its.as_ref(), &ask.code, ask.delivered)?;
         return Ok(Joined {
             shop: Some(call.shop),
             campaign: Some(CampaignKey(call.campaign)),
-            in_segments: of_segments.then_some(call.key),
+            in_segments: its.map(|_| call.key),
             repeated: !new,
             waiting: false,
         });
